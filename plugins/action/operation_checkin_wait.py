@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import CLAIM_SPEC
 from ansible_collections.metalpool.core.plugins.plugin_utils._node_wait import NodeWaitAction
+from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import CLAIM_SPEC
 
 
 class ActionModule(NodeWaitAction):

@@ -8,7 +8,6 @@ import os
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.metalpool.core.plugins.module_utils._api import poll, segment
 from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import OperationAction
 

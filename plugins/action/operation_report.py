@@ -7,7 +7,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import CLAIM_SPEC, OperationAction
 
 # what -> (method, resource, member of the body that takes data; None: data's own members)

@@ -22,7 +22,6 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 
 from ansible.module_utils.urls import Request
-
 from ansible_collections.metalpool.core.plugins.module_utils._errors import ApiError, Unreachable, problem_of
 from ansible_collections.metalpool.core.plugins.module_utils._settings import Settings
 

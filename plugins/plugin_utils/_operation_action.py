@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
 from ansible_collections.metalpool.core.plugins.module_utils._api import Api, segment
 from ansible_collections.metalpool.core.plugins.module_utils._errors import ApiError, Unreachable
 from ansible_collections.metalpool.core.plugins.module_utils._settings import CONNECTION_SPEC, SettingsError, resolve

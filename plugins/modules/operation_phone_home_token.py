@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, Metalpool contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: operation_phone_home_token
+short_description: Get the address at which a claimed operation's node phones home
+description:
+  - Makes a token with which the installed system can report itself once.
+  - The result is kept out of the output, as if O(ignore:no_log) was set.
+author:
+  - Metalpool contributors (@metalpool)
+extends_documentation_fragment:
+  - metalpool.core.api
+  - metalpool.core.api.claim
+  - metalpool.core.attributes
+attributes:
+  check_mode:
+    support: none
+    details: [Skipped in check mode.]
+  diff_mode:
+    support: none
+    details: [There is nothing to compare.]
+  idempotent:
+    support: none
+    details: [Each call makes another token.]
+  action_group:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Get the address to phone home to
+  metalpool.core.operation_phone_home_token:
+  register: phone_home
+"""
+
+RETURN = r"""
+url_path:
+  description: Path of the URL on the rack, such as V(/boot/phone-home/...). A secret.
+  returned: success
+  type: str
+"""

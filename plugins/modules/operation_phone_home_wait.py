@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, Metalpool contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: operation_phone_home_wait
+short_description: Wait until a claimed operation's node has phoned home from the installed system
+description:
+  - Asks the service, by long poll, until the node has phoned home from the installed system; fails when it has not in time.
+  - Nothing is polled on the node itself.
+author:
+  - Metalpool contributors (@metalpool)
+extends_documentation_fragment:
+  - metalpool.core.api
+  - metalpool.core.api.claim
+  - metalpool.core.attributes
+attributes:
+  check_mode:
+    support: none
+    details: [Skipped in check mode.]
+  diff_mode:
+    support: none
+    details: [There is nothing to compare.]
+  idempotent:
+    support: full
+  action_group:
+    support: full
+options:
+  timeout_seconds:
+    description: Seconds to wait. The limit that M(metalpool.core.operation_step) returned for the step is a good choice.
+    type: int
+    default: 600
+"""
+
+EXAMPLES = r"""
+- name: Wait for the installed system
+  metalpool.core.operation_phone_home_wait:
+    timeout_seconds: "{{ step.limit_seconds }}"
+  register: node_is
+"""
+
+RETURN = r"""
+address:
+  description: IP address at which the installed system answers.
+  returned: success
+  type: str
+  sample: 172.30.7.101
+host_keys:
+  description: The SSH host keys that it reported.
+  returned: success
+  type: list
+  elements: str
+seconds:
+  description: Seconds that were waited.
+  returned: success
+  type: float
+"""
