@@ -15,7 +15,7 @@ options:
     description:
       - Address of the Metalpool service, such as V(https://pool.example:8443).
       - Else the environment variable E(METALPOOL_URL), else V(url) in the profile
-        V(~/.config/metalpool/config.toml) (E(METALPOOL_CONFIG) names another file).
+        V(~/.config/metalpool/config.toml) (E(METALPOOL_PROFILE) names another file).
       - Actions named C(operation_*) look into the variable C(metalpool_api) before the environment.
     type: str
   token:
@@ -75,7 +75,7 @@ options:
   url:
     description:
       - Address of the Metalpool service, such as V(https://pool.example:8443).
-      - Else V(url) in the profile V(~/.config/metalpool/config.toml) (E(METALPOOL_CONFIG) names another file).
+      - Else V(url) in the profile V(~/.config/metalpool/config.toml) (E(METALPOOL_PROFILE) names another file).
     type: str
     env:
       - name: METALPOOL_URL

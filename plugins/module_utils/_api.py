@@ -29,6 +29,7 @@ AWAY = (502, 503, 504)
 # Nothing was sent, so that even a call that must not be made twice can be repeated.
 NOT_SENT = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
 POLL_SECONDS = 25
+POLL_PACE = 0.5
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
 
@@ -182,14 +183,17 @@ def segment(name: str) -> str:
 def poll(seconds: float | None) -> t.Iterator[float]:
     """Yield the seconds that the next long poll may ask for, until ``seconds`` (None: for ever) are over.
 
-    At least one poll is made. The pace is the service's: it answers a poll at once or after the seconds it was given.
+    At least one poll is made. The service sets the pace, but one that answers at once because too many are waiting
+    is not asked more often than every `POLL_PACE` seconds.
     """
-    deadline = None if seconds is None else time.monotonic() + seconds
+    started = time.monotonic()
     while True:
-        left = POLL_SECONDS if deadline is None else deadline - time.monotonic()
+        begun = time.monotonic()
+        left = POLL_SECONDS if seconds is None else started + seconds - begun
         yield max(1.0, min(POLL_SECONDS, left))
-        if deadline is not None and time.monotonic() >= deadline:
+        if seconds is not None and time.monotonic() >= started + seconds:
             return
+        time.sleep(max(0.0, begun + POLL_PACE - time.monotonic()))
 
 
 def _worth_repeating(exc: ApiError | Unreachable, repeatable: bool) -> bool:

@@ -60,9 +60,9 @@ class Settings:
 
 
 def profile_path(environ: t.Mapping[str, str] = os.environ) -> str:
-    """Path of the profile file: METALPOOL_CONFIG, else metalpool/config.toml in the user's configuration directory."""
-    if environ.get("METALPOOL_CONFIG"):
-        return os.path.expanduser(environ["METALPOOL_CONFIG"])
+    """Path of the profile file: METALPOOL_PROFILE, else metalpool/config.toml in the user's configuration directory."""
+    if environ.get("METALPOOL_PROFILE"):
+        return os.path.expanduser(environ["METALPOOL_PROFILE"])
     base = environ.get("XDG_CONFIG_HOME") or "~/.config"
     return os.path.join(os.path.expanduser(base), "metalpool", "config.toml")
 

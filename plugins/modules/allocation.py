@@ -1,0 +1,399 @@
+# Copyright: (c) 2026, Metalpool contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Acquires a machine, or gives it back."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: allocation
+short_description: Acquire a physical server that fits, or give it back
+description:
+  - Acquires the node that fits best and puts an operating system and your SSH key on it; or releases it,
+    after which its disks are erased.
+  - Run again with the same O(name), it changes nothing and returns the same node. It does not install twice.
+  - An allocation whose deploy failed is deployed again, on the same node.
+  - When nothing fits, the message says which constraint excluded how many nodes.
+author:
+  - Metalpool contributors (@metalpool)
+extends_documentation_fragment:
+  - metalpool.core.api
+  - metalpool.core.wait
+  - metalpool.core.attributes
+attributes:
+  check_mode:
+    support: full
+    details: [Whether a node would fit is not predicted.]
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details: [Needs O(name). O(redeploy=true) deploys at every run.]
+  action_group:
+    support: full
+options:
+  name:
+    description:
+      - Name of the allocation. The service makes one up when it is not given, but then each run acquires another node.
+      - Needed with O(state=absent).
+    type: str
+  state:
+    description:
+      - V(present) - the node is acquired, and deployed unless O(deploy=false).
+      - V(absent) - the allocation is released and its node erased.
+    type: str
+    choices: [present, absent]
+    default: present
+  mem:
+    description: At least this memory, such as V(32G), V(32GiB) or V(32768M), which are all the same.
+    type: str
+  cpus:
+    description: At least this number of threads.
+    type: str
+  arch:
+    description: Architecture, such as V(amd64) or V(arm64).
+    type: str
+  tag:
+    description: A tag that the node must have, or several with commas between them.
+    type: str
+  zone:
+    description: Zone that the node must be in.
+    type: str
+  pool:
+    description: Pool that the node must belong to.
+    type: str
+  node:
+    description: The node of this name and no other.
+    type: str
+  constraints:
+    description:
+      - Constraints by name, for those that have no option here. The options win over it.
+      - The service refuses a name that it does not know.
+    type: dict
+    default: {}
+  image:
+    description: Image to deploy. Needed to deploy, unless the service has a default.
+    type: str
+  deploy:
+    description:
+      - Whether to deploy. With V(false) the node is only acquired; run again with V(true) to deploy it.
+    type: bool
+    default: true
+  redeploy:
+    description: Whether to deploy again what is deployed already. Everything on the root disk is lost.
+    type: bool
+    default: false
+  hostname:
+    description: Host name of the installed system. By default the name of the allocation.
+    type: str
+  root_disk:
+    description: Serial number or WWN of the disk to install on, where the node has several that fit.
+    type: str
+  user:
+    description: User that is made on the node, with sudo. By default the image's own.
+    type: str
+  ssh_keys:
+    description:
+      - SSH public keys that may log in as O(user).
+      - When neither this nor O(ssh_key_files) nor O(password_hash) is given, the keys that you registered with
+        M(metalpool.core.ssh_key) are taken; if there are none, V(~/.ssh/id_ed25519.pub), V(~/.ssh/id_ecdsa.pub),
+        V(~/.ssh/id_rsa.pub) and V(~/.ssh/id_ed25519_sk.pub) of who runs the module, as far as they exist.
+    type: list
+    elements: str
+    default: []
+  ssh_key_files:
+    description: Files with SSH public keys, on the host that runs the module, which is mostly V(localhost).
+    type: list
+    elements: path
+    default: []
+  password_hash:
+    description: Hash of a password for O(user), as C(ansible.builtin.password_hash) makes it. Without it no password works.
+    type: str
+  extra_users:
+    description: More users to make.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the user.
+        type: str
+        required: true
+      ssh_keys:
+        description: SSH public keys that may log in as this user.
+        type: list
+        elements: str
+        default: []
+      sudo:
+        description: Whether the user may become root.
+        type: bool
+        default: false
+      password_hash:
+        description: Hash of a password.
+        type: str
+  user_data:
+    description: cloud-init user data, a text, given to the installed system.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: A machine with 32 GiB, Debian and my key
+  metalpool.core.allocation:
+    name: web1
+    mem: 32G
+    image: debian-trixie
+  register: acquired
+
+- name: Configure it in the next play
+  ansible.builtin.add_host:
+    name: "{{ acquired.allocation.hostname }}"
+    groups: acquired
+    ansible_host: "{{ acquired.allocation.address }}"
+    ansible_user: "{{ acquired.allocation.ssh_user }}"
+
+- name: Acquire now, deploy later
+  metalpool.core.allocation:
+    name: db1
+    cpus: 16
+    tag: ssd
+    deploy: false
+
+- name: Give it back, erased
+  metalpool.core.allocation:
+    name: web1
+    state: absent
+"""
+
+RETURN = r"""
+allocation:
+  description: The allocation; only what was asked for, in check mode, when it would be made.
+  returned: success, except for an allocation that was absent already
+  type: dict
+  contains:
+    name:
+      description: Name of the allocation.
+      returned: always
+      type: str
+    node:
+      description: Name of the node.
+      returned: always
+      type: str
+    state:
+      description: V(allocated), V(deploying), V(active), V(failed), V(releasing) or V(released).
+      returned: always
+      type: str
+    address:
+      description: IP address of the installed system.
+      returned: when active
+      type: str
+    ssh_user:
+      description: User to log in as.
+      returned: when active
+      type: str
+    host_keys:
+      description: The SSH host keys that the installed system reported.
+      returned: when active
+      type: list
+      elements: str
+    operation:
+      description: Id of the operation that is under way, null when there is none.
+      returned: always
+      type: str
+operation:
+  description: The deploy or release that this run started or joined; as it ended, with O(wait).
+  returned: when there is one
+  type: dict
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.metalpool.core.plugins.module_utils._api import Api, segment
+from ansible_collections.metalpool.core.plugins.module_utils._errors import ApiError
+from ansible_collections.metalpool.core.plugins.module_utils._module import (
+    WAIT_SPEC,
+    connected,
+    make_module,
+    wait_for_operation,
+)
+from ansible_collections.metalpool.core.plugins.module_utils._ssh_keys import KeyFileError, default_keys, read_keys
+
+CONSTRAINTS = ("mem", "cpus", "arch", "tag", "zone", "pool", "node")
+DEPLOYABLE = ("allocated", "failed")
+
+
+def find(api: Api, name: str | None) -> dict[str, t.Any] | None:
+    """The allocation that is held under this name."""
+    found = api.find(f"/allocations/{segment(name)}") if name else None
+    return None if found is None or found["state"] == "released" else found
+
+
+def constraints(params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What the node must have, in the user's own words."""
+    asked = {**params["constraints"], **{key: params[key] for key in CONSTRAINTS}}
+    return {key: value for key, value in asked.items() if value not in (None, "")}
+
+
+def credentials(api: Api, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Who may log in.
+
+    :raises KeyFileError: a file has no public key
+    """
+    keys = [key.strip() for key in params["ssh_keys"]]
+    for path in params["ssh_key_files"]:
+        keys.extend(read_keys(path))
+    if not keys and not params["password_hash"] and not any(api.items("/ssh-keys")):
+        keys = default_keys()
+    given: dict[str, t.Any] = {"ssh_keys": list(dict.fromkeys(keys))}
+    for key in ("user", "password_hash", "user_data"):
+        if params[key]:
+            given[key] = params[key]
+    if params["extra_users"]:
+        given["extra_users"] = [
+            {key: value for key, value in user.items() if value is not None} for user in params["extra_users"]
+        ]
+    return given
+
+
+def deployment(api: Api, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a deploy needs to know."""
+    plain = {key: params[key] for key in ("image", "hostname", "root_disk") if params[key]}
+    return {**plain, "credentials": credentials(api, params)}
+
+
+def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
+    """Acquire a node and start its deploy."""
+    params = module.params
+    asked = {
+        **({"name": params["name"]} if params["name"] else {}),
+        "constraints": constraints(params),
+        "deploy": params["deploy"],
+        **(deployment(api, params) if params["deploy"] else {}),
+    }
+    public = {key: value for key, value in asked.items() if key != "credentials"}
+    diff = {"before": {}, "after": public}
+    if module.check_mode:
+        return {"changed": True, "allocation": public, "diff": diff}
+    # With a name, the service answers a second call with the same allocation.
+    answer = api.post("/allocations", asked, repeatable=bool(params["name"]))
+    return {"changed": answer.status == 201, "allocation": answer.json, "diff": diff}
+
+
+def deploy(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Deploy an allocation that is there: for the first time, after a failure, or again."""
+    asked = deployment(api, module.params)
+    diff = {"before": {"state": allocation["state"]}, "after": {"state": "active"}}
+    if not module.check_mode:
+        operation = api.post(f"/allocations/{segment(allocation['name'])}/deploy", asked, repeatable=False).json
+        allocation = {**allocation, "state": "deploying", "operation": operation["id"]}
+    return {"changed": True, "allocation": allocation, "diff": diff}
+
+
+def keep(module: AnsibleModule, allocation: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Leave an allocation as it is, and say where that is not what was asked for."""
+    for key in ("image", "node"):
+        if module.params[key] and allocation.get(key) and module.params[key] != allocation[key]:
+            module.warn(
+                f"the allocation {allocation['name']} has {key}={allocation[key]}, not {module.params[key]}; "
+                "it stays as it is. Release it, or for another image set redeploy: true."
+            )
+    return {"changed": False, "allocation": allocation, "diff": {"before": {}, "after": {}}}
+
+
+def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
+    """Make sure that there is an allocation, deployed when asked for."""
+    allocation = find(api, module.params["name"])
+    if allocation is None:
+        result = create(module, api)
+    elif allocation["state"] == "releasing":
+        module.fail_json(
+            msg=f"the allocation {allocation['name']} is being released; wait until it is gone, or take another name",
+            allocation=allocation,
+        )
+    elif module.params["deploy"] and (
+        allocation["state"] in DEPLOYABLE or (allocation["state"] == "active" and module.params["redeploy"])
+    ):
+        result = deploy(module, api, allocation)
+    else:
+        result = keep(module, allocation)
+    return follow(module, api, result)
+
+
+def follow(module: AnsibleModule, api: Api, result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Wait for the operation under way, and read the allocation again after it."""
+    operation = result["allocation"].get("operation")
+    if operation and module.params["wait"] and not module.check_mode:
+        result["operation"] = wait_for_operation(api, operation, module.params["wait_timeout"])
+        result["allocation"] = api.find(f"/allocations/{segment(result['allocation']['name'])}") or result["allocation"]
+    elif operation:
+        result["operation"] = api.find(f"/operations/{segment(operation)}")
+    return result
+
+
+def absent(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
+    """Release the allocation, and wait until its node is erased."""
+    allocation = find(api, module.params["name"])
+    if allocation is None:
+        return {"changed": False}
+    changed = allocation["state"] != "releasing"
+    diff = {"before": {"state": allocation["state"]}, "after": {"state": "released"} if changed else {}}
+    result: dict[str, t.Any] = {"changed": changed, "allocation": allocation, "diff": diff}
+    if not module.check_mode:
+        operation = api.delete(f"/allocations/{segment(allocation['name'])}").json or {}
+        if operation.get("id"):
+            result["operation"] = operation
+            result["allocation"] = {**allocation, "state": "releasing", "operation": operation["id"]}
+            if module.params["wait"]:
+                result["operation"] = wait_for_operation(api, operation["id"], module.params["wait_timeout"])
+        gone = api.find(f"/allocations/{segment(allocation['name'])}")
+        result["allocation"] = gone or {**allocation, "state": "released", "operation": None}
+    return result
+
+
+def main() -> None:
+    """Run the module."""
+    module = make_module(
+        {
+            "name": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            **{key: {"type": "str"} for key in CONSTRAINTS},
+            "constraints": {"type": "dict", "default": {}},
+            "image": {"type": "str"},
+            "deploy": {"type": "bool", "default": True},
+            "redeploy": {"type": "bool", "default": False},
+            "hostname": {"type": "str"},
+            "root_disk": {"type": "str"},
+            "user": {"type": "str"},
+            "ssh_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "ssh_key_files": {"type": "list", "elements": "path", "default": [], "no_log": False},
+            "password_hash": {"type": "str", "no_log": True},
+            "extra_users": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "ssh_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+                    "sudo": {"type": "bool", "default": False},
+                    "password_hash": {"type": "str", "no_log": True},
+                },
+            },
+            "user_data": {"type": "str", "no_log": True},
+            **WAIT_SPEC,
+        },
+        required_if=[("state", "absent", ("name",))],
+    )
+    with connected(module) as api:
+        try:
+            result = present(module, api) if module.params["state"] == "present" else absent(module, api)
+        except KeyFileError as exc:
+            module.fail_json(msg=str(exc))
+        except ApiError as exc:
+            if exc.status == 404 and module.params["state"] == "present":
+                module.fail_json(msg=f"Nothing was allocated. {exc}", status=exc.status, problem=exc.problem)
+            raise
+        module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,318 @@
+# Copyright: (c) 2026, Metalpool contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Adds, changes or removes a node."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node
+short_description: Add, change or remove a physical server
+description:
+  - Adds a node by hand, with its BMC and the MAC addresses of its interfaces, instead of waiting for it to enlist itself.
+  - Changes where a node belongs and what is known of it. What commissioning learns (memory, disks ...) is not set here.
+  - A node that was added is V(new) until it is commissioned, see M(metalpool.core.operation).
+author:
+  - Metalpool contributors (@metalpool)
+extends_documentation_fragment:
+  - metalpool.core.api
+  - metalpool.core.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details: [Not with O(update_password=always), because a password cannot be read back.]
+  action_group:
+    support: full
+options:
+  name:
+    description: Name of the node.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) - the node is known, and the options that are given hold.
+      - V(absent) - the node is not known. Refused while somebody holds it or an operation is under way.
+    type: str
+    choices: [present, absent]
+    default: present
+  bmc:
+    description: How to reach the node's BMC with its present account. Commissioning makes an account of its own there.
+    type: dict
+    suboptions:
+      kind:
+        description: What the BMC speaks.
+        type: str
+        choices: [ipmi]
+        default: ipmi
+      address:
+        description: IP address or host name.
+        type: str
+        required: true
+      port:
+        description: UDP port.
+        type: int
+        default: 623
+      username:
+        description: Account on the BMC.
+        type: str
+      password:
+        description: Password of the account. It is stored encrypted and never given out.
+        type: str
+  update_password:
+    description:
+      - Whether the password in O(bmc) is only given when the node or its BMC's address, port or account is new,
+        or at every run.
+    type: str
+    choices: [on_create, always]
+    default: on_create
+  interfaces:
+    description:
+      - Interfaces that the node boots from. Needed for a node that is added.
+      - For a node that exists, the list is compared by MAC address and replaced when it differs.
+    type: list
+    elements: dict
+    suboptions:
+      mac:
+        description: MAC address.
+        type: str
+        required: true
+      name:
+        description: Name of the interface.
+        type: str
+  arch:
+    description: Architecture, such as V(amd64) or V(arm64).
+    type: str
+  firmware:
+    description: How the node boots, V(bios) or V(uefi).
+    type: str
+  zone:
+    description: Zone that the node is in.
+    type: str
+  pool:
+    description: Pool that the node belongs to.
+    type: str
+  rack:
+    description: Rack whose worker looks after the node.
+    type: str
+  tags:
+    description: The node's tags, all of them. An empty list removes every tag.
+    type: list
+    elements: str
+  uuid:
+    description: SMBIOS UUID, by which the node is recognised when it boots.
+    type: str
+  serial:
+    description: Serial number.
+    type: str
+  root_disk:
+    description: Serial number or WWN of the disk to install on, where the node has several that fit.
+    type: str
+  locked:
+    description: Whether the node is kept from being released, redeployed or removed.
+    type: bool
+  weak_boot_token:
+    description:
+      - Whether the node may prove itself with a token from its boot loader because it has no BMC that it can read in-band.
+      - Another machine on the same network can then take its place. Needed for such nodes only.
+    type: bool
+  comment:
+    description: A remark for people.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Add a server
+  metalpool.core.node:
+    name: r1u07
+    arch: amd64
+    zone: room-1
+    pool: compute
+    tags: [ssd, ten-gigabit]
+    interfaces:
+      - mac: 52:54:00:aa:00:07
+    bmc:
+      address: 10.0.8.17
+      username: ADMIN
+      password: "{{ vault_factory_password }}"
+
+- name: Say which disk to install on
+  metalpool.core.node:
+    name: r1u07
+    root_disk: S4EVNF0M123456
+
+- name: Take a server out of the inventory
+  metalpool.core.node:
+    name: r1u07
+    state: absent
+"""
+
+RETURN = r"""
+node:
+  description: The node as it is now; as it would be, in check mode; as it was, when it was removed.
+  returned: success, except for a node that was absent already
+  type: dict
+  contains:
+    name:
+      description: Name of the node.
+      returned: always
+      type: str
+    state:
+      description: State of the node, such as V(new) or V(ready).
+      returned: always
+      type: str
+    zone:
+      description: Zone.
+      returned: always
+      type: str
+    pool:
+      description: Pool.
+      returned: always
+      type: str
+    tags:
+      description: Tags.
+      returned: always
+      type: list
+      elements: str
+    bmc:
+      description: Address, port and account of the BMC, without the password.
+      returned: always
+      type: dict
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.metalpool.core.plugins.module_utils._api import Api, segment
+from ansible_collections.metalpool.core.plugins.module_utils._module import (
+    connected,
+    diff_of,
+    differences,
+    lower_macs,
+    make_module,
+)
+
+PLAIN = (
+    "arch",
+    "firmware",
+    "zone",
+    "pool",
+    "rack",
+    "uuid",
+    "serial",
+    "root_disk",
+    "locked",
+    "weak_boot_token",
+    "comment",
+)
+
+
+def given(params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The node as the API takes it: what was said, nothing else."""
+    wanted = {key: params[key] for key in (*PLAIN, "tags") if params[key] is not None}
+    if params["interfaces"] is not None:
+        wanted["interfaces"] = [
+            {key: value for key, value in interface.items() if value is not None} for interface in params["interfaces"]
+        ]
+    if params["bmc"] is not None:
+        wanted["bmc"] = {key: value for key, value in params["bmc"].items() if value is not None}
+    return wanted
+
+
+def changes_to(node: dict[str, t.Any], wanted: dict[str, t.Any], update_password: str) -> dict[str, t.Any]:
+    """What has to be changed at a node that exists."""
+    plain = {key: wanted.get(key) for key in PLAIN}
+    if plain["uuid"]:
+        plain["uuid"] = plain["uuid"].lower()
+    changes = differences(node, plain)
+    if "tags" in wanted and sorted(wanted["tags"]) != sorted(node.get("tags") or []):
+        changes["tags"] = wanted["tags"]
+    if "interfaces" in wanted and lower_macs(wanted["interfaces"]) != lower_macs(node.get("interfaces") or []):
+        changes["interfaces"] = wanted["interfaces"]
+    if "bmc" in wanted:
+        visible = {key: value for key, value in wanted["bmc"].items() if key != "password"}
+        always = update_password == "always" and "password" in wanted["bmc"]
+        if always or differences(node.get("bmc") or {}, visible):
+            changes["bmc"] = wanted["bmc"]
+    return changes
+
+
+def shown(changes: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The changes without the BMC's password."""
+    if "bmc" not in changes:
+        return changes
+    return {**changes, "bmc": {key: value for key, value in changes["bmc"].items() if key != "password"}}
+
+
+def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
+    """Add the node or change it."""
+    name = module.params["name"]
+    wanted = given(module.params)
+    node = api.find(f"/nodes/{segment(name)}")
+    if node is None:
+        after = {"name": name, **shown(wanted)}
+        result = {"changed": True, "diff": {"before": {}, "after": after}, "node": after}
+        if not module.check_mode:
+            result["node"] = api.post("/nodes", {"name": name, **wanted}, repeatable=False).json
+        return result
+    changes = changes_to(node, wanted, module.params["update_password"])
+    result = {"changed": bool(changes), "diff": diff_of(node, shown(changes)), "node": {**node, **shown(changes)}}
+    if changes and not module.check_mode:
+        result["node"] = api.patch(f"/nodes/{segment(name)}", changes).json
+    return result
+
+
+def absent(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
+    """Remove the node."""
+    path = f"/nodes/{segment(module.params['name'])}"
+    node = api.find(path)
+    if node is None:
+        return {"changed": False}
+    if not module.check_mode:
+        api.delete(path)
+    return {"changed": True, "node": node, "diff": {"before": {"name": node["name"]}, "after": {}}}
+
+
+def main() -> None:
+    """Run the module."""
+    module = make_module(
+        {
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "bmc": {
+                "type": "dict",
+                "options": {
+                    "kind": {"type": "str", "choices": ["ipmi"], "default": "ipmi"},
+                    "address": {"type": "str", "required": True},
+                    "port": {"type": "int", "default": 623},
+                    "username": {"type": "str"},
+                    "password": {"type": "str", "no_log": True},
+                },
+            },
+            "update_password": {
+                "type": "str",
+                "choices": ["on_create", "always"],
+                "default": "on_create",
+                "no_log": False,
+            },
+            "interfaces": {
+                "type": "list",
+                "elements": "dict",
+                "options": {"mac": {"type": "str", "required": True}, "name": {"type": "str"}},
+            },
+            "tags": {"type": "list", "elements": "str"},
+            "locked": {"type": "bool"},
+            "weak_boot_token": {"type": "bool", "no_log": False},
+            **{key: {"type": "str"} for key in PLAIN if key not in ("locked", "weak_boot_token")},
+        }
+    )
+    with connected(module) as api:
+        result = present(module, api) if module.params["state"] == "present" else absent(module, api)
+        module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
