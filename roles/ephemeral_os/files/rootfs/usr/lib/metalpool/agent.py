@@ -1,0 +1,70 @@
+"""From the first packet to an SSH port that only the worker can use; see docs of the boot protocol."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))  # python3 -I leaves it out
+
+from metalpool_agent import bmc, cmdline, machine, network, service, ssh  # noqa: E402
+from metalpool_agent.console import phase, say  # noqa: E402
+
+
+def enlist(url: str, link: str, address: str) -> tuple[str, str]:
+    """Register this unknown machine and wait until it is accepted; boot id and one-shot token."""
+    interfaces = network.links()
+    document = {
+        **machine.describe(),
+        "interfaces": [{"name": name, "mac": mac} for name, mac in interfaces.items()],
+        "boot_mac": interfaces[link],
+        "address": address,
+        "bmc": bmc.lan() if bmc.present() else None,
+    }
+    claim = service.enlist(url, document)
+    phase("enlist")
+    return service.wait_for_acceptance(url, claim)
+
+
+def check_in(url: str, boot: str, token: str | None, address: str) -> list[str]:
+    """Show the nonce (or the token, where there is no BMC in-band); the keys that may log in."""
+    def document() -> dict:
+        return {
+            "boot": boot,
+            "nonce": bmc.read_nonce() if bmc.present() else None,
+            "token": token,
+            "host_key": ssh.host_key(),
+            "address": address,
+            "uuid": machine.uuid(),
+            "macs": list(network.links().values()),
+        }
+
+    return service.check_in(url, document)
+
+
+def main() -> None:
+    """The boot flow; powers off when the service does not want this machine."""
+    try:
+        words = cmdline.parse(pathlib.Path("/proc/cmdline").read_text())
+        link, address = network.bring_up(words["url"])
+        phase("network")
+        boot, token = words.get("boot", ""), words.get("token")
+        if words["mode"] == "enlist":
+            boot, token = enlist(words["url"], link, address)
+        keys = check_in(words["url"], boot, token, address)
+    except (cmdline.CommandLineError, service.Refused) as error:
+        say(f"{error}; powering off")
+        os.execv("/sbin/poweroff", ["poweroff"])
+    phase("checkin")
+    ssh.authorize(keys)
+    ssh.wait_for_server()
+    phase("ready")
+    say("ready")
+    # LLDP neighbours announce themselves every 30 s: listen from now on, the inventory asks later.
+    subprocess.run(["/usr/sbin/lldpd"], check=False)
+
+
+if __name__ == "__main__":
+    main()
