@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, Metalpool contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An image over HTTP: its bytes through sha256 into a decompressor, and every way that can go wrong, told apart."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import threading
+import time
+import typing as t
+
+from ansible.module_utils.urls import open_url
+
+DECOMPRESSORS = {
+    "raw": None,
+    "raw.zst": ["zstd", "-dcq", "--long=31", "-"],
+    "raw.xz": ["xz", "-dc", "-T0", "-"],
+    "raw.gz": ["gzip", "-dc", "-"],
+}
+READ_BYTES = 1 << 20
+PIPE_BYTES = 1 << 20  # the most an unprivileged process may ask for; fewer wake-ups than the 64 KiB of default
+LEAST_BYTES_PER_STALL = 1 << 16  # a server that trickles is as good as one that stands
+
+
+class ImageProblem(Exception):
+    """Why the image is not on the disk; the text names url, expected and seen."""
+
+
+class ImageSource:
+    """Streams url into a pipe whose read end carries the raw image.
+
+    :param stall_seconds: fewer than 64 KiB within this time, or no answer at all, is the end of the transfer
+    """
+
+    def __init__(self, url: str, sha256: str, image_format: str, stall_seconds: float, ca_path: str | None = None) -> None:
+        self.url, self.expected, self.stall_seconds = url, sha256.lower(), stall_seconds
+        self.command = DECOMPRESSORS[image_format]
+        self.read_bytes = 0
+        self.seconds = 0.0
+        self.problem: str | None = None
+        self.stopped = False
+        self._digest = hashlib.sha256()
+        self._process: subprocess.Popen | None = None
+        self._response = self._open(ca_path)
+        length = self._response.headers.get("Content-Length")
+        self.total_bytes = int(length) if length and length.isdigit() else None
+
+    def _open(self, ca_path: str | None) -> t.Any:
+        try:
+            return open_url(self.url, timeout=self.stall_seconds, use_proxy=False, follow_redirects="safe", ca_path=ca_path,
+                            decompress=False, use_netrc=False, headers={"Accept-Encoding": "identity"})
+        except Exception as error:  # open_url raises what urllib, ssl and socket raise
+            raise ImageProblem("url: %s cannot be fetched: %s. Check that the rack serves the image under this address."
+                               % (self.url, error)) from error
+
+    def start(self) -> int:
+        """Start to fetch in a thread.
+
+        :returns: file descriptor of the raw image; the caller closes it
+        """
+        if self.command is None:
+            raw_end, feed_end = os.pipe()
+            feed: t.Any = os.fdopen(feed_end, "wb", buffering=0)
+        else:
+            try:
+                self._process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                                 bufsize=0)
+            except FileNotFoundError as error:
+                raise ImageProblem("format: %s is not installed on this node, so the image cannot be unpacked." % self.command[0]) from error
+            feed = self._process.stdin
+            raw_end = os.dup(self._process.stdout.fileno())
+            self._process.stdout.close()
+        for pipe in (feed.fileno(), raw_end):
+            try:
+                fcntl.fcntl(pipe, 1031, PIPE_BYTES)  # F_SETPIPE_SZ
+            except OSError:
+                pass  # slower, no more
+        self._thread = threading.Thread(target=self._fetch, args=(feed,), daemon=True)
+        self._thread.start()
+        return raw_end
+
+    def _fetch(self, feed: t.Any) -> None:
+        started = window_start = time.monotonic()
+        window_bytes = 0
+        try:
+            while not self.stopped:
+                data = self._response.read1(READ_BYTES)
+                now = time.monotonic()
+                if not data:
+                    break
+                self.read_bytes += len(data)
+                window_bytes += len(data)
+                if now - window_start > self.stall_seconds:
+                    if window_bytes < LEAST_BYTES_PER_STALL:
+                        self.problem = "only %d bytes came within %g seconds" % (window_bytes, now - window_start)
+                        break
+                    window_start, window_bytes = now, 0
+                self._digest.update(data)
+                # zstd may be held up by the disk for long: the clock of the network starts anew after it
+                feed_start = time.monotonic()
+                view = memoryview(data)
+                while len(view):
+                    view = view[feed.write(view):]
+                window_start += time.monotonic() - feed_start
+        except BrokenPipeError:
+            self.problem = self.problem or "unpacking"
+        except Exception as error:  # what http.client, ssl and socket raise
+            late = isinstance(error, TimeoutError)
+            self.problem = "nothing came for %g seconds" % self.stall_seconds if late else "the connection broke: %s" % (error or type(error).__name__)
+        finally:
+            self.seconds = time.monotonic() - started
+            try:
+                feed.close()
+            except OSError:
+                pass
+            self._response.close()
+
+    def stop(self) -> None:
+        """Give up: the writer failed."""
+        self.stopped = True
+        if self._process:
+            self._process.kill()
+
+    def finish(self) -> str:
+        """Wait for the transfer's end and judge it.
+
+        :returns: the sha256 that was seen
+        :raises ImageProblem: short, stalled, broken, not unpackable, or not the image that was expected
+        """
+        self._thread.join()
+        words = ""
+        code = 0
+        if self._process:
+            words = (self._process.stderr.read() or b"").decode("utf-8", "replace").strip()
+            self._process.stderr.close()
+            code = self._process.wait()
+        got = "%d of %s bytes" % (self.read_bytes, self.total_bytes if self.total_bytes is not None else "an unknown number of")
+        if self.problem and self.problem != "unpacking":
+            raise ImageProblem("url: %s stopped after %s: %s. Check the rack's web server and network." % (self.url, got, self.problem))
+        seen = self._digest.hexdigest()
+        if code or self.problem:
+            whole = "its sha256 is %s" % seen if self.read_bytes == self.total_bytes and not self.problem else "read %s" % got
+            raise ImageProblem("url: %s cannot be unpacked by %s: %s (%s, expected sha256 %s). The file is damaged or not of the format given."
+                               % (self.url, (self.command or ["cat"])[0], words[-300:] or "rc %d" % code, whole, self.expected))
+        if self.total_bytes is not None and self.read_bytes != self.total_bytes:
+            raise ImageProblem("url: %s stopped after %s: the server closed the connection. Check the rack's web server and network."
+                               % (self.url, got))
+        if seen != self.expected:
+            raise ImageProblem("sha256: %s has the checksum %s, expected %s. The file is not the image that was registered: register it anew "
+                               "or put the right file there." % (self.url, seen, self.expected))
+        return seen
