@@ -54,7 +54,8 @@ options:
     type: path
   timeout:
     description:
-      - Seconds that one conversation with the BMC may take, with waiting for its turn, logging in and logging out; at least V(2).
+      - Seconds that one conversation with the BMC may take, with waiting for its turn, logging in and
+        logging out; at least V(2).
       - When not given, the environment variable E(METALPOOL_BMC_TIMEOUT) is used.
     type: int
     default: 30
@@ -62,6 +63,6 @@ requirements:
   - pyghmi >= 1.6.19
 notes:
   - Runs where the BMC can be reached, commonly with C(delegate_to) a rack host, or on V(localhost).
-  - A failure returns RV(ignore:bmc_error), one of V(auth), V(unreachable), V(busy), V(timeout), V(unsupported), V(unconfirmed), V(refused)
-    or V(failed).
+  - A failure returns RV(ignore:bmc_error), one of V(auth), V(unreachable), V(busy), V(timeout), V(unsupported),
+    V(unconfirmed), V(refused) or V(failed).
 """
