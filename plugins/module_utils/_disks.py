@@ -66,25 +66,24 @@ def read_disk(name: str) -> Disk:
     )
 
 
-def find_disk(serial: str | None = None, path: str | None = None) -> Disk:
-    """The one disk with that serial, wwn or path.
+def find_disk(name: str) -> Disk:
+    """The one disk with that serial number or WWN; or, when it begins with a slash, that path.
 
     :raises DiskProblem: none or several fit; never a guess
     """
-    if path:
-        real = os.path.realpath(path)
-        name = os.path.basename(real)
+    if name.startswith("/"):
+        real = os.path.realpath(name)
         if not os.path.exists(real):
-            raise DiskProblem("path: %s does not exist on this node. %s" % (path, _what_there_is()))
-        if not os.path.isdir("/sys/block/" + name):
-            raise DiskProblem("path: %s is not a whole disk; give the disk, not a partition or a file. %s" % (path, _what_there_is()))
-        return read_disk(name)
-    fitting = [disk for disk in list_disks() if serial in (disk.serial, disk.wwn)]
+            raise DiskProblem("disk: %s does not exist on this node. %s" % (name, _what_there_is()))
+        if not os.path.isdir("/sys/block/" + os.path.basename(real)):
+            raise DiskProblem("disk: %s is not a whole disk; give the disk, not a partition or a file. %s" % (name, _what_there_is()))
+        return read_disk(os.path.basename(real))
+    fitting = [disk for disk in list_disks() if name in (disk.serial, disk.wwn)]
     if not fitting:
-        raise DiskProblem("serial: no disk of this node has the serial number or WWN %s. %s" % (serial, _what_there_is()))
+        raise DiskProblem("disk: no disk of this node has the serial number or WWN %s. %s" % (name, _what_there_is()))
     if len(fitting) > 1:
-        raise DiskProblem("serial: %s fits several disks (%s: one disk by several ways?); give the path of the one that is meant."
-                          % (serial, ", ".join(disk.path for disk in fitting)))
+        raise DiskProblem("disk: %s fits several disks (%s: one disk by several ways?); give the path of the one that is meant."
+                          % (name, ", ".join(disk.path for disk in fitting)))
     return fitting[0]
 
 

@@ -15,7 +15,7 @@ description:
   - A method that fails or cannot be proved gives way to the next one; every attempt stands in the record.
   - Swap, LVM, md and bcache on a disk are stopped first. A disk that is mounted or carries the running system is refused, and nothing
     on it is changed.
-  - The module fails when any disk was not proved to be erased; the records are returned all the same.
+  - The module fails when any disk was not proved to be erased (see O(fail)); the records are returned all the same.
 version_added: 0.1.0
 author:
   - Metalpool contributors (@metalpool)
@@ -65,6 +65,10 @@ options:
     description: A disk of at most this size is read as a whole instead of sampled.
     type: int
     default: 268435456
+  fail:
+    description: Fail when any disk was not proved to be erased; V(false) leaves the judgement to the caller, by RV(verified).
+    type: bool
+    default: true
   limit_seconds:
     description: Time limit for each disk.
     type: float
@@ -178,7 +182,7 @@ def chosen_disks(names):
         return list_disks()
     disks = {}
     for name in names:
-        disk = find_disk(path=name) if name.startswith("/") else find_disk(serial=name)
+        disk = find_disk(name)
         disks[disk.path] = disk
     return list(disks.values())
 
@@ -192,6 +196,7 @@ def main():
             "marks": {"type": "int", "default": 64},
             "samples": {"type": "int", "default": 1024},
             "full_read_bytes": {"type": "int", "default": 268435456},
+            "fail": {"type": "bool", "default": True},
             "limit_seconds": {"type": "float", "default": 7000},
         },
         supports_check_mode=True,
@@ -203,7 +208,7 @@ def main():
     try:
         disks = chosen_disks(params["disks"])
     except DiskProblem as problem:
-        module.fail_json(msg="disks: %s" % problem, erasures=[], verified=False)
+        module.fail_json(msg=str(problem), erasures=[], verified=False)
     if not disks:
         module.fail_json(msg="disks: this node shows no disks. Check its controller and drivers; a node without disks needs no erasure.",
                          erasures=[], verified=False)
@@ -218,11 +223,11 @@ def main():
     for record in records:
         record["source"] = sources.get(record["method"])
     failed = [record for record in records if not record["verified"]]
-    if failed:
+    if failed and params["fail"]:
         module.fail_json(msg="%d of %d disks were not proved to be erased: %s" % (
             len(failed), len(records), " | ".join("%(path)s (%(serial)s): %(detail)s" % record for record in failed)),
             changed=True, verified=False, erasures=records)
-    module.exit_json(changed=True, verified=True, erasures=records)
+    module.exit_json(changed=True, verified=not failed, erasures=records)
 
 
 if __name__ == "__main__":

@@ -31,12 +31,10 @@ options:
     type: str
     choices: [raw.zst, raw.xz, raw.gz, raw]
     default: raw.zst
-  serial:
-    description: Serial number or WWN of the disk to write. Exactly one disk must have it.
+  disk:
+    description: Serial number or WWN of the disk to write, which exactly one disk must have; or the disk's path.
     type: str
-  path:
-    description: Path of the disk to write, instead of O(serial).
-    type: path
+    required: true
   disk_bytes:
     description: Size of the unpacked image in bytes. When given, a disk that is too small is refused before anything is changed.
     type: int
@@ -81,7 +79,7 @@ EXAMPLES = r"""
     url: http://172.30.7.1/images/debian-bookworm.raw.zst
     sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
     disk_bytes: 1610612736
-    serial: S4EVNX0M123456
+    disk: S4EVNX0M123456
 """
 
 RETURN = r"""
@@ -132,6 +130,10 @@ phases:
   returned: success
   type: list
   elements: dict
+summary:
+  description: The figures in one line, for a log.
+  returned: success
+  type: str
 grown:
   description: Partition, fstype, before_bytes, after_bytes, note of the growing; V(null) without O(grow).
   returned: success
@@ -227,8 +229,7 @@ def main():
             "url": {"type": "str", "required": True},
             "sha256": {"type": "str", "required": True},
             "format": {"type": "str", "choices": list(DECOMPRESSORS), "default": "raw.zst"},
-            "serial": {"type": "str"},
-            "path": {"type": "path"},
+            "disk": {"type": "str", "required": True},
             "disk_bytes": {"type": "int"},
             "assume_zeroed": {"type": "bool", "default": False},
             "stall_seconds": {"type": "float", "default": 30},
@@ -236,8 +237,6 @@ def main():
             "grow": {"type": "bool", "default": True},
             "progress_path": {"type": "path", "default": "/run/metalpool/image_write.json"},
         },
-        mutually_exclusive=[("serial", "path")],
-        required_one_of=[("serial", "path")],
         supports_check_mode=True,
     )
     params = module.params
@@ -246,7 +245,7 @@ def main():
     if not re.match(r"[0-9a-fA-F]{64}$", params["sha256"]):
         module.fail_json(msg="sha256: %s is not a SHA-256; give 64 hexadecimal digits." % params["sha256"])
     try:
-        disk = find_disk(params["serial"], params["path"])
+        disk = find_disk(params["disk"])
         if params["disk_bytes"] and params["disk_bytes"] > disk.size_bytes:
             raise DiskProblem("disk: %s (serial %s) has %d bytes, and the image needs %d. Choose a bigger root disk; nothing was changed."
                               % (disk.path, disk.serial, disk.size_bytes, params["disk_bytes"]))
@@ -268,6 +267,9 @@ def main():
             result["grown"] = grow_last(disk.name)
             watch.lap("grow")
             result["seconds"] = round(sum(phase["seconds"] for phase in watch.phases), 3)
+        result["summary"] = "%d bytes fetched, %d unpacked onto %s in %.1f s (%.0f MB/s; %s; %s)" % (
+            result["bytes_read"], result["bytes_unpacked"], disk.path, result["seconds"], result["mb_per_second"], result["zeros"],
+            ", ".join("%(name)s %(seconds).1f s" % phase for phase in watch.phases))
     except (ImageProblem, PartitionProblem, OSError) as problem:
         progress.end("failed")
         module.fail_json(msg="The image was not written: %s %s" % (problem, _make_unbootable(disk)), phases=watch.phases, **facts)
