@@ -129,7 +129,7 @@ def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
 @click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="CA that signed the service's certificate; default: the system's.")
 @click.option("--boot-url", default="http://127.0.0.1", help="Root of the rack's boot server, as the nodes reach it.")
-@click.option("--rack", default="rack1", help="Name of the rack this worker stands in.")
+@click.option("--rack", default="local", help="Name of the rack this worker stands in.")
 @click.option("--directory", type=click.Path(file_okay=False, path_type=Path), default=Path("/var/lib/metalpool/rack"),
               help="Where the worker keeps its SSH key and its run directories.")
 @click.option("--parallel", type=click.IntRange(1, 64), default=4, help="Operations at the same time, at most.")
