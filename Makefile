@@ -1,0 +1,45 @@
+# The two commands that matter: make demo, make test. `make help` lists the rest.
+SHELL := /bin/bash
+VENV := .venv
+PYTHON ?= python3
+export PATH := $(CURDIR)/$(VENV)/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-clean test test-quick test-long checks bench clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# What a bare Debian 12 lacks to make a virtual environment and to let Ansible use apt.
+$(VENV)/ready: pyproject.toml constraints.txt
+	dpkg -s python3-venv python3-apt openssh-client iproute2 > /dev/null 2>&1 || \
+	  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends python3-venv python3-apt openssh-client iproute2; }
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[worker,dev]'
+	bash tests/link_collection.sh
+	touch $@
+
+demo: $(VENV)/ready ## A pool of three virtual machines, and one of them through its whole life
+	python -m testbed.demo
+
+demo-clean: $(VENV)/ready ## Take the demo away: no process, namespace or disk is left
+	python -m testbed.clean
+
+test: $(VENV)/ready ## All the tests, the boots included (under 50 minutes on two cores)
+	bash tests/checks.sh
+	python -m pytest -m "not long and not bench"
+
+test-quick: $(VENV)/ready ## The tests without boots
+	python -m pytest -m "not boot and not long and not bench"
+
+test-long: $(VENV)/ready ## What does not fit into 50 minutes
+	python -m pytest -m long
+
+checks: $(VENV)/ready ## Linters, types, ansible-test sanity, collection build and import
+	bash tests/checks.sh
+
+bench: $(VENV)/ready ## The figures of docs/benchmarks.md
+	python -m testbed.bench
+
+clean: ## Forget the virtual environment and what the checks built
+	rm -rf $(VENV) dist .ansible tests/output
