@@ -75,26 +75,20 @@ options:
   url:
     description:
       - Address of the Metalpool service, such as V(https://pool.example:8443).
-      - Else V(url) in the profile V(~/.config/metalpool/config.toml) (E(METALPOOL_PROFILE) names another file).
+      - Else the environment variable E(METALPOOL_URL), else V(url) in the profile V(~/.config/metalpool/config.toml) (E(METALPOOL_PROFILE) names another file).
     type: str
-    env:
-      - name: METALPOOL_URL
   token:
     description:
-      - API token. Else V(token) in the profile, when the profile is for this O(url).
+      - API token. Else the environment variable E(METALPOOL_TOKEN), else V(token) in the profile, when the profile is for this O(url).
     type: str
-    env:
-      - name: METALPOOL_TOKEN
   token_file:
-    description: File with the API token.
+    description: File with the API token. Else the environment variable E(METALPOOL_TOKEN_FILE).
     type: path
-    env:
-      - name: METALPOOL_TOKEN_FILE
   ca_file:
-    description: CA certificate (PEM) that the service's certificate is checked with.
+    description:
+      - CA certificate (PEM) that the service's certificate is checked with.
+      - Else the environment variable E(METALPOOL_CA_FILE), else V(ca_file) in the profile.
     type: path
-    env:
-      - name: METALPOOL_CA_FILE
   validate_certs:
     description:
       - Whether to check the service's certificate. Switching this off gives your token to whoever answers.

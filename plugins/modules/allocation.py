@@ -71,7 +71,10 @@ options:
     type: dict
     default: {}
   image:
-    description: Image to deploy. Needed to deploy, unless the service has a default.
+    description:
+      - Image to deploy.
+      - Not given, it is the one of the highest version of those that the service has for O(arch), as long as all of these
+        are of one operating system.
     type: str
   deploy:
     description:
@@ -86,7 +89,7 @@ options:
     description: Host name of the installed system. By default the name of the allocation.
     type: str
   root_disk:
-    description: Serial number or WWN of the disk to install on, where the node has several that fit.
+    description: Serial number of the disk to install on, where the node has several that fit.
     type: str
   user:
     description: User that is made on the node, with sudo. By default the image's own.
@@ -195,7 +198,7 @@ allocation:
       type: list
       elements: str
     operation:
-      description: Id of the operation that is under way, null when there is none.
+      description: Id of the latest operation, null when there was none.
       returned: always
       type: str
 operation:
@@ -204,12 +207,12 @@ operation:
   type: dict
 """
 
+import re
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.metalpool.core.plugins.module_utils._api import Api, segment
-from ansible_collections.metalpool.core.plugins.module_utils._errors import ApiError
 from ansible_collections.metalpool.core.plugins.module_utils._module import (
     WAIT_SPEC,
     connected,
@@ -255,6 +258,27 @@ def credentials(api: Api, params: dict[str, t.Any]) -> dict[str, t.Any]:
     return given
 
 
+class NoImage(Exception):
+    """No image was named and there is not one that is meant for sure; the text lists what there is."""
+
+
+def default_image(images: t.Iterable[dict[str, t.Any]], arch: str | None) -> str:
+    """The image of the highest version, when all that are for the architecture are of one operating system.
+
+    :raises NoImage: there are several operating systems, or no image at all
+    """
+    fitting = [image for image in images if arch in (None, "", image["arch"])]
+    if len({(image["os"], image["arch"]) for image in fitting}) != 1:
+        names = ", ".join(sorted(image["name"] for image in fitting)) or "none; register one with metalpool.core.image"
+        raise NoImage(f"image is not given, and it is not clear which one is meant; allowed: {names}")
+    return max(fitting, key=lambda image: (version_key(image["version"]), image["name"]))["name"]
+
+
+def version_key(version: str) -> list[tuple[int, str]]:
+    """A key that sorts 9 before 12 and 22.04 before 22.10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"[.\-_ ]", version)]
+
+
 def deployment(api: Api, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """What a deploy needs to know."""
     plain = {key: params[key] for key in ("image", "hostname", "root_disk") if params[key]}
@@ -270,6 +294,8 @@ def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
         "deploy": params["deploy"],
         **(deployment(api, params) if params["deploy"] else {}),
     }
+    if params["deploy"] and not params["image"]:
+        asked["image"] = default_image(api.items("/images"), params["arch"])
     public = {key: value for key, value in asked.items() if key != "credentials"}
     diff = {"before": {}, "after": public}
     if module.check_mode:
@@ -282,6 +308,8 @@ def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
 def deploy(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dict[str, t.Any]:
     """Deploy an allocation that is there: for the first time, after a failure, or again."""
     asked = deployment(api, module.params)
+    if not asked.get("image") and not allocation.get("image"):
+        asked["image"] = default_image(api.items("/images"), module.params["arch"])
     diff = {"before": {"state": allocation["state"]}, "after": {"state": "active"}}
     if not module.check_mode:
         operation = api.post(f"/allocations/{segment(allocation['name'])}/deploy", asked, repeatable=False).json
@@ -321,7 +349,8 @@ def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
 
 def follow(module: AnsibleModule, api: Api, result: dict[str, t.Any]) -> dict[str, t.Any]:
     """Wait for the operation under way, and read the allocation again after it."""
-    operation = result["allocation"].get("operation")
+    deploying = result["allocation"].get("state") == "deploying"
+    operation = result["allocation"].get("operation") if deploying else None
     if operation and module.params["wait"] and not module.check_mode:
         result["operation"] = wait_for_operation(api, operation, module.params["wait_timeout"])
         result["allocation"] = api.find(f"/allocations/{segment(result['allocation']['name'])}") or result["allocation"]
@@ -386,12 +415,8 @@ def main() -> None:
     with connected(module) as api:
         try:
             result = present(module, api) if module.params["state"] == "present" else absent(module, api)
-        except KeyFileError as exc:
+        except (KeyFileError, NoImage) as exc:
             module.fail_json(msg=str(exc))
-        except ApiError as exc:
-            if exc.status == 404 and module.params["state"] == "present":
-                module.fail_json(msg=f"Nothing was allocated. {exc}", status=exc.status, problem=exc.problem)
-            raise
         module.exit_json(**result)
 
 

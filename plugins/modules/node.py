@@ -83,11 +83,13 @@ options:
         description: Name of the interface.
         type: str
   arch:
-    description: Architecture, such as V(amd64) or V(arm64).
+    description: Architecture. Needed for a node that is added.
     type: str
+    choices: [amd64, arm64]
   firmware:
-    description: How the node boots, V(bios) or V(uefi).
+    description: How the node boots.
     type: str
+    choices: [bios, uefi]
   zone:
     description: Zone that the node is in.
     type: str
@@ -108,7 +110,9 @@ options:
     description: Serial number.
     type: str
   root_disk:
-    description: Serial number or WWN of the disk to install on, where the node has several that fit.
+    description:
+      - Serial number of the disk to install on, where the node has several that fit.
+      - Disks are known once the node was commissioned; before that, this is passed over with a warning.
     type: str
   locked:
     description: Whether the node is kept from being released, redeployed or removed.
@@ -252,17 +256,28 @@ def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     name = module.params["name"]
     wanted = given(module.params)
     node = api.find(f"/nodes/{segment(name)}")
+    if "root_disk" in wanted and not (node or {}).get("disks"):
+        module.warn(f"root_disk={wanted.pop('root_disk')} is not set: the disks of {name} are known once it was commissioned")
     if node is None:
         after = {"name": name, **shown(wanted)}
         result = {"changed": True, "diff": {"before": {}, "after": after}, "node": after}
         if not module.check_mode:
-            result["node"] = api.post("/nodes", {"name": name, **wanted}, repeatable=False).json
+            result["node"] = add(api, name, wanted)
         return result
     changes = changes_to(node, wanted, module.params["update_password"])
     result = {"changed": bool(changes), "diff": diff_of(node, shown(changes)), "node": {**node, **shown(changes)}}
     if changes and not module.check_mode:
         result["node"] = api.patch(f"/nodes/{segment(name)}", changes).json
     return result
+
+
+def add(api: Api, name: str, wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Add the node; a lock is not part of adding it."""
+    first = {key: value for key, value in wanted.items() if key != "locked"}
+    node = api.post("/nodes", {"name": name, **first}, repeatable=False).json
+    if wanted.get("locked"):
+        node = api.patch(f"/nodes/{segment(name)}", {"locked": True}).json
+    return node
 
 
 def absent(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
@@ -306,7 +321,9 @@ def main() -> None:
             "tags": {"type": "list", "elements": "str"},
             "locked": {"type": "bool"},
             "weak_boot_token": {"type": "bool", "no_log": False},
-            **{key: {"type": "str"} for key in PLAIN if key not in ("locked", "weak_boot_token")},
+            **{key: {"type": "str"} for key in PLAIN if key not in ("locked", "weak_boot_token", "arch", "firmware")},
+            "arch": {"type": "str", "choices": ["amd64", "arm64"]},
+            "firmware": {"type": "str", "choices": ["bios", "uefi"]},
         }
     )
     with connected(module) as api:
