@@ -124,14 +124,14 @@ def ata_security(disk: Disk) -> dict:
     if disk.transport not in ("sata", "usb", "sas", "scsi") or disk.kind == "nvme":
         return {}
     text = run(["hdparm", "-I", disk.path], 30).out
-    section = re.search(r"^Security:\s*\n((?:[ \t].*\n)+)", text, re.M)
+    section = re.search(r"^Security:\s*\n((?:[ \t].*\n)+)", text, re.MULTILINE)
     if not section:
         return {}
     state = {}
     for word in ("supported", "enabled", "locked", "frozen"):
-        match = re.search(r"^\s*(not)?\s*%s\s*$" % word, section.group(1), re.M)
+        match = re.search(r"^\s*(not)?\s*%s\s*$" % word, section.group(1), re.MULTILINE)
         state[word] = bool(match and not match.group(1))
-    state["enhanced"] = bool(re.search(r"^\s*supported: enhanced erase", section.group(1), re.M))
+    state["enhanced"] = bool(re.search(r"^\s*supported: enhanced erase", section.group(1), re.MULTILINE))
     return state
 
 
