@@ -87,6 +87,16 @@ def find_disk(name: str) -> Disk:
     return fitting[0]
 
 
+def find_disks(names: t.Sequence[str]) -> list[Disk]:
+    """Disks by serial number, WWN or path, each once; every disk for the one word "all".
+
+    :raises DiskProblem: a name that fits no disk, or several
+    """
+    if list(names) == ["all"]:
+        return list_disks()
+    return list({disk.path: disk for disk in (find_disk(name) for name in names)}.values())
+
+
 def _what_there_is() -> str:
     there = ", ".join("%s (serial %s, %d bytes)" % (disk.path, disk.serial, disk.size_bytes) for disk in list_disks())
     return "There are: %s." % (there or "no disks at all")

@@ -102,6 +102,11 @@ def delete_entry(number: str) -> None:
     _must(["-b", number, "-B"])
 
 
+def delete_next() -> None:
+    """Remove BootNext."""
+    _must(["-N"])
+
+
 def set_order(order: t.Sequence[str]) -> None:
     """Set BootOrder, and read it back."""
     _must(["-o", ",".join(order)])

@@ -168,23 +168,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.metalpool.core.plugins.module_utils._disks import DiskProblem, find_disk, list_disks
+from ansible_collections.metalpool.core.plugins.module_utils._disks import DiskProblem, find_disks
 from ansible_collections.metalpool.core.plugins.module_utils._erase import Proof, erase_disk
 from ansible_collections.metalpool.core.plugins.module_utils._erase_methods import METHODS
-
-
-def chosen_disks(names):
-    """Disks by the words of the option; each disk once.
-
-    :raises DiskProblem: a name that fits no disk, or several
-    """
-    if names == ["all"]:
-        return list_disks()
-    disks = {}
-    for name in names:
-        disk = find_disk(name)
-        disks[disk.path] = disk
-    return list(disks.values())
 
 
 def main():
@@ -206,7 +192,7 @@ def main():
         if params[name] < least:
             module.fail_json(msg="%s: %d is too small; give at least %d." % (name, params[name], least), erasures=[], verified=False)
     try:
-        disks = chosen_disks(params["disks"])
+        disks = find_disks(params["disks"])
     except DiskProblem as problem:
         module.fail_json(msg=str(problem), erasures=[], verified=False)
     if not disks:
