@@ -63,8 +63,7 @@ set_working_mc 0x20
   endlan
   chassis_control "{chassis} {state}"
   user 1 true "" "test" user 10 none md2 md5 straight
-  user 2 true "{user}" "{password}" admin {sessions} none md2 md5 straight
-  user 3 true "guest" "guest-password" user 10 none md2 md5 straight
+  user 2 true "{user}" "{password}" admin 10 none md2 md5 straight
 """
 
 EMULATION = """mc_setbmc 0x20
@@ -79,11 +78,12 @@ mc_enable 0x20
 class SimulatedBmc:
     """One ipmi_sim; attributes tell how to reach it."""
 
-    def __init__(self, directory: Path, sel_entries: int = 1000, sessions: int = 10) -> None:
+    def __init__(self, directory: Path, sel_entries: int = 1000) -> None:
         number = next(_numbers)
         self.address = f"127.1.{os.getpid() % 250 + 1}.{number}"
         self.port = 6230
         self.user, self.password = USER, PASSWORD
+        self.lock_file = directory.parent / "locks" / f"{self.address}-{self.port}"
         self.state = directory / "state"
         self.state.mkdir(parents=True)
         self.set("power", "0")
@@ -100,7 +100,6 @@ class SimulatedBmc:
                 state=self.state,
                 user=USER,
                 password=PASSWORD,
-                sessions=sessions,
             )
         )
         (directory / "sim.emu").write_text(EMULATION.format(sel_entries=sel_entries))
@@ -143,6 +142,11 @@ class SimulatedBmc:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def get(self, name: str) -> str:
         return (self.state / name).read_text().strip()
@@ -214,6 +218,42 @@ def make_bmc(tmp_path: Path):
     yield make
     for bmc in started:
         bmc.stop()
+
+
+class ScriptedBmcProcess(SimulatedBmc):
+    """One scripted_bmc.py; it has no chassis program."""
+
+    def __init__(self, directory: Path, **script) -> None:
+        super().__init__(directory)
+        words = {"address": self.address, "port": self.port, "password": self.password, **script}
+        self._command = [sys.executable, str(Path(__file__).with_name("scripted_bmc.py")), json.dumps(words)]
+
+    def _answers(self) -> bool:
+        """pyghmi's server does not know presence pings: Get Channel Authentication Capabilities (section 22.13)."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(0.1)
+            with contextlib.suppress(OSError):
+                sender.sendto(
+                    bytes.fromhex("0600ff07000000000000000000092018c88100388e04b5"), (self.address, self.port)
+                )
+                return bool(sender.recv(100))
+            return False
+
+
+@pytest.fixture
+def make_scripted_bmc(tmp_path: Path):
+    """Start scripted BMCs; they end with the test."""
+    started: list[ScriptedBmcProcess] = []
+
+    def make(**script) -> ScriptedBmcProcess:
+        target = ScriptedBmcProcess(tmp_path / f"scripted{len(started)}", **script)
+        started.append(target)
+        target.start()
+        return target
+
+    yield make
+    for target in started:
+        target.stop()
 
 
 @pytest.fixture
