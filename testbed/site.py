@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,29 @@ class Site:
         """A node's front panel: ``set power 1`` presses the power button, ``get power`` looks at the light."""
         command = ["ip", "netns", "exec", self.namespace, str(self.lab / "nodes" / node / "chassis"), *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def pids(self, program: str) -> list[int]:
+        """The process of ``inventory`` or ``worker`` and its children, children first."""
+        pid = int(Path(f"/run/metalpool/{self.name}-{program}.pid").read_text())
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [*map(int, children), pid]
+
+    def kill(self, program: str) -> None:
+        """``kill -9`` on a program and its children, as the kernel's OOM killer or a power cut would."""
+        for pid in self.pids(program):
+            os.kill(pid, signal.SIGKILL)
+
+    def kill_runs(self) -> None:
+        """``kill -9`` on every process that carries an operation out, with all that it has started."""
+        marker = f"{self.state}/rack/runs/".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if marker in (process / "cmdline").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
+
+    def start(self) -> None:
+        """Start what is not running, as an init system would."""
+        self.playbook("testbed/playbooks/service.yml", self.variables)
 
     def console(self, node: str) -> str:
         """What the node has written to its serial console so far."""

@@ -1,0 +1,88 @@
+"""One site with two real machines for all end-to-end tests: brought up once, taken away at the end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.clean import clean
+from testbed.demo import wait_enlisted
+from testbed.progress import Progress
+from testbed.site import Site
+
+# The tests' limits are short where a fault must run into them, and wide where a slow machine must not.
+SETTINGS = {"step_limits": {"commission.boot": 400, "deploy.boot": 240, "deploy.first_boot": 900}}
+NODES: list[dict[str, Any]] = [
+    {"name": "t1", "memory": "1G", "cpus": 1, "firmware": "bios", "disks": [{"size": "6G", "kind": "ssd"}]},
+    {"name": "t2", "memory": "2G", "cpus": 2, "firmware": "uefi", "disks": [{"size": "6G", "kind": "nvme"}]},
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here boots, or stands on machines that did."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.boot)
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """Service, worker, boot server and a lab whose machines are off and unknown to the service."""
+    site = Site("mptest", 20, Path("/var/lib/metalpool-test"))
+    site.settings, site.nodes = SETTINGS, NODES
+    clean(site, Progress())
+    site.playbook("metalpool.core.lab", site.variables)
+    site.playbook("metalpool.core.setup", site.variables)
+    site.playbook("metalpool.core.os_image", site.variables | {"os_image_suite": "bookworm"})
+    site.register_images()
+    yield site
+    clean(site, Progress())
+
+
+@pytest.fixture(scope="session")
+def enlisted(site: Site) -> dict[str, dict[str, Any]]:
+    """Both machines, as they were when they had just enlisted themselves."""
+    serials = {node["name"]: node["serial"] for node in json.loads((site.lab / "lab.json").read_text())["nodes"]}
+    for name in serials:
+        site.chassis(name, "set", "power", "1")
+    found = {}
+    for name, serial in serials.items():
+        node = wait_enlisted(site, serial)
+        site.admin.call("PATCH", f"/nodes/{node['name']}", {"name": name})
+        found[name] = site.admin.get(f"/nodes/{name}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def commissioned(site: Site, enlisted: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The operations that commissioned both machines, which are ready now."""
+
+    def commission(name: str) -> dict[str, Any]:
+        operation = site.admin.post(f"/nodes/{name}/operations", {"kind": "commission"})
+        return site.admin.wait_operation(operation["id"], 1200)
+
+    with ThreadPoolExecutor() as pool:
+        operations = dict(zip(enlisted, pool.map(commission, enlisted), strict=True))
+    for name, operation in operations.items():
+        assert operation["state"] == "succeeded", f"{name}: {operation['reason']}\n{log_of(site, operation['id'])}"
+    return operations
+
+
+@pytest.fixture(scope="session")
+def user_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The private SSH key of the user who acquires."""
+    key = tmp_path_factory.mktemp("user") / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    return key
+
+
+def log_of(site: Site, operation: str) -> str:
+    """What an operation has logged, for the message of a failed test."""
+    items = site.admin.get(f"/operations/{operation}/log?limit=500")["items"]
+    return "\n".join(f"{item['at']} {item['step']}: {item['message']}" for item in items)
