@@ -82,7 +82,7 @@ def parse_list(text: str | None) -> list[int]:
     """The kernel's list format: 0-3,8 is 0 1 2 3 8."""
     numbers: list[int] = []
     for part in (text or "").split(","):
-        first, unused, last = part.partition("-")
+        first, _dash, last = part.partition("-")
         if first.strip().isdigit():
             numbers += range(int(first), int(last or first) + 1)
     return numbers

@@ -104,8 +104,9 @@ def test_memory(size: int, seconds: float, flaws: t.Callable[[mmap.mmap], None] 
         with mmap.mmap(-1, size) as region:
             while not failures and (passes == 0 or time.monotonic() - started < seconds):
                 fill = _pattern(passes)
-                deadline = started + seconds
-                written = _write(region, size, fill, started + (time.monotonic() - started + deadline - started) / 2)
+                # half of the time that is left is for reading back
+                now = time.monotonic()
+                written = _write(region, size, fill, now + (started + seconds - now) / 2)
                 flaws(region)
                 failures += _compare(region, written, fill)
                 checked += written

@@ -139,6 +139,9 @@ class ImageSource:
             self._process.stderr.close()
             code = self._process.wait()
         got = "%d of %s bytes" % (self.read_bytes, self.total_bytes if self.total_bytes is not None else "an unknown number of")
+        cut = self.total_bytes is not None and self.read_bytes < self.total_bytes
+        if cut and not self.problem:
+            self.problem = "the server closed the connection"
         if self.problem and self.problem != "unpacking":
             raise ImageProblem("url: %s stopped after %s: %s. Check the rack's web server and network." % (self.url, got, self.problem))
         seen = self._digest.hexdigest()
@@ -146,9 +149,6 @@ class ImageSource:
             whole = "its sha256 is %s" % seen if self.read_bytes == self.total_bytes and not self.problem else "read %s" % got
             raise ImageProblem("url: %s cannot be unpacked by %s: %s (%s, expected sha256 %s). The file is damaged or not of the format given."
                                % (self.url, (self.command or ["cat"])[0], words[-300:] or "rc %d" % code, whole, self.expected))
-        if self.total_bytes is not None and self.read_bytes != self.total_bytes:
-            raise ImageProblem("url: %s stopped after %s: the server closed the connection. Check the rack's web server and network."
-                               % (self.url, got))
         if seen != self.expected:
             raise ImageProblem("sha256: %s has the checksum %s, expected %s. The file is not the image that was registered: register it anew "
                                "or put the right file there." % (self.url, seen, self.expected))

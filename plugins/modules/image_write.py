@@ -14,6 +14,7 @@ description:
     then both ends of the disk are zeros, so that neither a failure nor a power cut leaves a disk that boots half an image.
   - Blocks of zeros are skipped only where the disk is known to read as zeros, so that no old data shows through.
   - On any failure the first and last MiB of the disk are zeroed and the reason names the address, what was expected and what was seen.
+    An image that cannot be fetched at all leaves the disk as it was.
 version_added: 0.1.0
 author:
   - Metalpool contributors (@metalpool)
@@ -190,12 +191,11 @@ class Progress:
         self.write()
 
 
-def write_image(params, disk, progress, watch):
+def write_image(params, disk, source, progress, watch):
     """Fetch, check and write; on return the whole image is on the medium.
 
     :raises ImageProblem: see there
     """
-    source = progress.source = ImageSource(params["url"], params["sha256"], params["format"], params["stall_seconds"], params["ca_path"])
     wipe_ends(disk.path)
     with Device(disk.path, write=True) as device:
         how, skip = make_zero(device, params["assume_zeroed"], params["disk_bytes"] or device.size)
@@ -253,12 +253,14 @@ def main():
         if module.check_mode:
             module.exit_json(changed=True, **facts)
         release_disk(disk.name)
-    except DiskProblem as problem:
+        source = ImageSource(params["url"], params["sha256"], params["format"], params["stall_seconds"], params["ca_path"])
+    except (DiskProblem, ImageProblem) as problem:
         module.fail_json(msg=str(problem))
     progress = Progress(params["progress_path"])
+    progress.source = source
     watch = Stopwatch()
     try:
-        result = write_image(params, disk, progress, watch)
+        result = write_image(params, disk, source, progress, watch)
         result["seconds"] = round(sum(phase["seconds"] for phase in watch.phases), 3)
         result["mb_per_second"] = round(result["bytes_unpacked"] / 1e6 / max(result["seconds"], 0.001), 1)
         result["grown"] = None
