@@ -152,7 +152,7 @@ def main() -> None:
     except BmcError as error:
         module.fail_json(**error.as_result())
     if module.check_mode:
-        verified = {name: before == wanted for name in verified}
+        verified = dict.fromkeys(verified, before == wanted)
         after = wanted if before is not None else None
     # A BMC that reports nothing cannot tell whether anything changed: it was told something, so it may have.
     changed = before is None or before != after

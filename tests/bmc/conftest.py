@@ -283,7 +283,7 @@ def start_module(collections_path: Path, tmp_path: Path):
         "ANSIBLE_LOCALHOST_WARNING": "0",
     }
 
-    def start(name: str, check: bool = False, env: dict | None = None, **arguments):
+    def start(name: str, /, check: bool = False, env: dict | None = None, **arguments):
         words = {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": str(tmp_path), **arguments}
         began = time.monotonic()
         process = subprocess.Popen(
@@ -316,7 +316,7 @@ def start_module(collections_path: Path, tmp_path: Path):
 def run_module(start_module):
     """Run a module against a BMC and wait for its result."""
 
-    def run(name: str, target: SimulatedBmc | None = None, **arguments) -> ModuleRun:
+    def run(name: str, target: SimulatedBmc | None = None, /, **arguments) -> ModuleRun:
         if target is not None:
             arguments = {
                 "bmc_host": target.address,

@@ -10,6 +10,10 @@ Run as a program with one argument, JSON: address, port, password, and
 - flags: whether boot flags are kept (true) or "ignored" (accepted and forgotten);
 - unprivileged: refuse Chassis Control for lack of privilege; interlock: refuse it in the present state;
 - slots: number of sessions at a time (ipmi_sim does not count them);
+- users: list of [name, password] for ids 2 and on;
+- rules: any of "no_sol", "short_passwords" (drops what is over 16 bytes), "strict" (refuses less than 10 bytes),
+  "stubborn" (cannot disable accounts);
+- lan_off: IPMI over LAN is off in its settings;
 - silent_after: number of commands after which nothing is answered any more;
 - sel: "none" (command unknown), "full" (refuses until cleared), "lossy" (says yes and drops what does not fit).
 """
@@ -52,6 +56,8 @@ class ScriptedBmc(pyghmi_bmc.Bmc):
         self.script = script
         self.flags = bytes(5)
         self.open_sessions: set = set()
+        self.accounts: dict = {}
+        self.lan_mode = 0x28 if script.get("lan_off") else 0x2A
         self.power = 0
         self.busy = 0
         self.count = 0
@@ -73,6 +79,76 @@ class ScriptedBmc(pyghmi_bmc.Bmc):
     def on_06_01(self, data: bytes):
         manufacturer = struct.pack("<I", self.script.get("manufacturer", 0))[:3]
         return bytes([0x20, 1, 2, 0x10, 0x02, 0xBF]) + manufacturer + bytes([1, 0])
+
+    def user(self, number: int) -> dict:
+        names = self.script.get("users", [])
+        for index in range(1, 11):
+            name, password = names[index - 2] if 2 <= index < len(names) + 2 else ("", "")
+            known = {
+                "name": name,
+                "password": password,
+                "enabled": bool(name),
+                "access": 0x14 if name else 0x0F,
+                "sol": 0,
+            }
+            self.accounts.setdefault(index, known)
+        return self.accounts[number]
+
+    def rule(self, name: str) -> bool:
+        return name in self.script.get("rules", [])
+
+    def on_06_42(self, data: bytes):
+        return bytes([data[0], 4, 1, 0]) + bytes(5) if data[0] in (1, 8) else (0xCC, b"")
+
+    def on_0c_02(self, data: bytes):
+        address = bytes([10, 0, 0, 8]) if data[0] == 8 else bytes(4)
+        values = {3: address, 4: b"\x02", 5: bytes([2, 0, 0, 0, 0, data[0]]), 6: bytes([255, 255, 255, 0])}
+        return b"\x11" + values[data[1]] if data[1] in values else (0x80, b"")
+
+    def on_06_44(self, data: bytes):
+        account = self.user(data[1])
+        return bytes([10, (0x40 if account["enabled"] else 0x80) | 2, 1, account["access"]])
+
+    def on_06_46(self, data: bytes):
+        return self.user(data[0])["name"].encode().ljust(16, b"\0")
+
+    def on_06_45(self, data: bytes):
+        self.user(data[0])["name"] = data[1:17].rstrip(b"\0").decode()
+        return b""
+
+    def on_06_43(self, data: bytes):
+        self.user(data[1])["access"] = (data[0] & 0x70) | data[2]
+        return b""
+
+    def on_06_47(self, data: bytes):
+        account, operation = self.user(data[0] & 0x3F), data[1]
+        if operation in (0, 1):
+            if self.rule("stubborn") and operation == 0:
+                return 0xCC, b""
+            account["enabled"] = operation == 1
+            return b""
+        given = data[2:].rstrip(b"\0").decode()
+        given = given[:16] if self.rule("short_passwords") else given
+        if operation == 3:
+            return b"" if account["password"] == given else (0x80, b"")
+        if self.rule("strict") and len(given) < 10:
+            return 0xCC, b""
+        account["password"] = given
+        return b""
+
+    def on_06_4d(self, data: bytes):
+        return (0xC1, b"") if self.rule("no_sol") else bytes([self.user(data[1])["sol"], 0, 0, 0])
+
+    def on_06_4c(self, data: bytes):
+        self.user(data[1])["sol"] = data[2]
+        return (0xC1, b"") if self.rule("no_sol") else b""
+
+    def on_06_41(self, data: bytes):
+        return bytes([self.lan_mode, 4])
+
+    def on_06_40(self, data: bytes):
+        self.lan_mode = data[1] & 0x3F
+        return b""
 
     def on_00_01(self, data: bytes):
         if self.busy < self.script.get("busy", 0):
