@@ -177,10 +177,9 @@ def test_an_image_of_another_size_than_registered(module, loop_disk, server: Ser
 def test_killed_in_the_middle_the_disk_does_not_boot(collections: Path, loop_disk, server: Server, image: Image, tmp_path: Path) -> None:
     """kill -9 stands for a power cut: nothing gets the chance to clean up."""
     disk = loop_disk(80)
-    data = image.compressed("raw.zst")
     progress = tmp_path / "progress.json"
-    url = server.serve("/image", data[:len(data) - 1000], announced=len(data), then_wait=True)
-    arguments = {"url": url, "sha256": image.sha256(), "disk": disk.path, "progress_path": str(progress)}
+    url = server.serve("/image", image.raw[:-MIB], announced=len(image.raw), then_wait=True)
+    arguments = {"url": url, "sha256": image.sha256("raw"), "format": "raw", "disk": disk.path, "progress_path": str(progress)}
     process = subprocess.Popen([sys.executable, "-m", "ansible_collections.metalpool.core.plugins.modules.image_write"], stdin=subprocess.PIPE,
                                stdout=subprocess.DEVNULL, text=True, env=dict(os.environ, PYTHONPATH=str(collections)))
     assert process.stdin
@@ -193,6 +192,7 @@ def test_killed_in_the_middle_the_disk_does_not_boot(collections: Path, loop_dis
         time.sleep(0.05)
     else:
         pytest.fail("no progress")
+    assert process.poll() is None
     process.kill()
     process.wait()
     assert_unbootable(disk)
