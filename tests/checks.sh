@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Everything that says whether the collection and the service are well made, without starting either.
 # Usage: bash tests/checks.sh [name ...]    the names are those of the functions below; all of them by default
 #
@@ -74,11 +75,12 @@ artifact() {
 
 galaxy_importer() {
     heading "galaxy-importer: what Galaxy would say"
-    [ -e dist/metalpool-core-*.tar.gz ] || ansible-galaxy collection build --force --output-path dist
+    rm -f dist/metalpool-core-*.tar.gz
+    ansible-galaxy collection build --force --output-path dist
     # It unpacks the artifact by itself; the path of this checkout would only make it see the collection twice.
     (
         export GALAXY_IMPORTER_CONFIG="$root/tests/galaxy-importer.cfg"
-        artifact="$root/$(ls dist/metalpool-core-*.tar.gz)"
+        artifact=$(echo "$root"/dist/metalpool-core-*.tar.gz)
         cd "$scratch"
         python -m galaxy_importer.main "$artifact" >"$scratch/importer.log" 2>&1 || { cat "$scratch/importer.log"; exit 1; }
         if grep -E '^(WARNING|ERROR)' "$scratch/importer.log"; then exit 1; fi

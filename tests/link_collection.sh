@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Puts this checkout where Ansible looks for collections: .ansible/collections/ansible_collections/metalpool/core.
 # Usage: bash tests/link_collection.sh (from anywhere; safe to repeat)
 set -eu

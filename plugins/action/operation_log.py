@@ -8,6 +8,8 @@ import typing as t
 
 from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import CLAIM_SPEC, OperationAction
 
+LINES_AT_ONCE = 1000
+
 
 class ActionModule(OperationAction):
     """POST /operations/{id}/log."""
@@ -21,6 +23,6 @@ class ActionModule(OperationAction):
         """Send the lines; no lines, no call."""
         path, epoch = self.claim()
         lines = [line for text in self.params["lines"] for line in text.splitlines()]
-        if lines:
-            self.api.post(f"{path}/log", {"epoch": epoch, "lines": lines})
+        for first in range(0, len(lines), LINES_AT_ONCE):
+            self.api.post(f"{path}/log", {"epoch": epoch, "lines": lines[first : first + LINES_AT_ONCE]})
         return {"changed": bool(lines)}

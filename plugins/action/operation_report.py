@@ -7,8 +7,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import CLAIM_SPEC, OperationAction
+from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import (
+    CLAIM_SPEC,
+    OperationAction,
+    shortened,
+)
 
+OUTPUT_LIMIT = 1_000_000
 # what -> (method, resource, member of the body that takes data; None: data's own members)
 RESOURCES: dict[str, tuple[str, str, str | None]] = {
     "facts": ("PUT", "facts", "facts"),
@@ -47,6 +52,8 @@ class ActionModule(OperationAction):
         if kind is list and not data:
             return {}
         method, resource, member = RESOURCES[what]
+        if what == "script_results":
+            data = [{**item, "output": shortened(item.get("output"), OUTPUT_LIMIT) or ""} for item in data]
         body = {"epoch": epoch, **(data if member is None else {member: data})}
         self.api.call(method, f"{path}/{resource}", body=body)
         return {"changed": True}

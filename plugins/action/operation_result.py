@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import CLAIM_SPEC, OperationAction
+from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import (
+    CLAIM_SPEC,
+    OperationAction,
+    shortened,
+)
 
 
 class ActionModule(OperationAction):
@@ -22,6 +26,6 @@ class ActionModule(OperationAction):
     def perform(self) -> dict[str, t.Any]:
         """Report the outcome, after which the claim is over."""
         path, epoch = self.claim()
-        body = {"epoch": epoch, "outcome": self.params["outcome"], "reason": self.params["reason"]}
+        body = {"epoch": epoch, "outcome": self.params["outcome"], "reason": shortened(self.params["reason"])}
         self.api.post(f"{path}/result", body)
         return {"changed": True}

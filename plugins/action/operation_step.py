@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import CLAIM_SPEC, OperationAction
+from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import (
+    CLAIM_SPEC,
+    OperationAction,
+    shortened,
+)
 
 
 class ActionModule(OperationAction):
@@ -23,6 +27,6 @@ class ActionModule(OperationAction):
         path, epoch = self.claim()
         body = {"epoch": epoch, "step": self.params["name"]}
         if self.params["message"]:
-            body["message"] = self.params["message"]
+            body["message"] = shortened(self.params["message"])
         answer = self.api.post(f"{path}/steps", body).json or {}
         return {"changed": True, "step": self.params["name"], "limit_seconds": answer.get("limit_seconds")}

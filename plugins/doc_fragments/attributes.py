@@ -17,6 +17,14 @@ attributes:
     description: Returns details on what has changed (or would, in C(check_mode)), when in diff mode.
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second run changes nothing.
+"""
+
+    # For members of the action group api.
+    ACTIONGROUP_API = r"""
+options: {}
+attributes:
   action_group:
     description: Use C(group/metalpool.core.api) in C(module_defaults) to set the connection for this module.
+    membership:
+      - metalpool.core.api
 """

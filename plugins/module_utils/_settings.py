@@ -59,7 +59,7 @@ class Settings:
     retry_timeout: int = 120
 
 
-def profile_path(environ: t.Mapping[str, str] = os.environ) -> str:
+def profile_path(environ: t.Mapping[str, str]) -> str:
     """Path of the profile file: METALPOOL_PROFILE, else metalpool/config.toml in the user's configuration directory."""
     if environ.get("METALPOOL_PROFILE"):
         return os.path.expanduser(environ["METALPOOL_PROFILE"])
@@ -88,12 +88,14 @@ def read_profile(path: str) -> dict[str, str]:
     return content
 
 
-def resolve(*sources: t.Mapping[str, t.Any], environ: t.Mapping[str, str] = os.environ) -> Settings:
+def resolve(*sources: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None = None) -> Settings:
     """Merge explicit sources (first wins), the environment and the profile into settings that can be used.
 
+    :param environ: the environment; that of the process when it is not given
     :param sources: options with the names of `CONNECTION_SPEC`; None and "" count as not given
     :raises SettingsError: no URL or no token was found, or one of them is wrong
     """
+    environ = os.environ if environ is None else environ
     path = profile_path(environ)
     from_environment = {key: environ.get(name) for key, name in ENVIRONMENT.items()}
     given: list[dict[str, t.Any]] = [

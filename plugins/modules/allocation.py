@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.wait
   - metalpool.core.attributes
+  - metalpool.core.attributes.actiongroup_api
 attributes:
   check_mode:
     support: full
@@ -211,8 +212,8 @@ import re
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.metalpool.core.plugins.module_utils._api import Api, segment
+from ansible_collections.metalpool.core.plugins.module_utils._api import Answer, Api, segment
+from ansible_collections.metalpool.core.plugins.module_utils._errors import ApiError
 from ansible_collections.metalpool.core.plugins.module_utils._module import (
     WAIT_SPEC,
     connected,
@@ -237,20 +238,17 @@ def constraints(params: dict[str, t.Any]) -> dict[str, t.Any]:
     return {key: value for key, value in asked.items() if value not in (None, "")}
 
 
-def credentials(api: Api, params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Who may log in.
+def credentials(params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Who may log in, as far as it was said.
 
     :raises KeyFileError: a file has no public key
     """
     keys = [key.strip() for key in params["ssh_keys"]]
     for path in params["ssh_key_files"]:
         keys.extend(read_keys(path))
-    if not keys and not params["password_hash"] and not any(api.items("/ssh-keys")):
-        keys = default_keys()
-    given: dict[str, t.Any] = {"ssh_keys": list(dict.fromkeys(keys))}
-    for key in ("user", "password_hash", "user_data"):
-        if params[key]:
-            given[key] = params[key]
+    given: dict[str, t.Any] = {key: params[key] for key in ("user", "password_hash", "user_data") if params[key]}
+    if keys:
+        given["ssh_keys"] = list(dict.fromkeys(keys))
     if params["extra_users"]:
         given["extra_users"] = [
             {key: value for key, value in user.items() if value is not None} for user in params["extra_users"]
@@ -279,21 +277,31 @@ def version_key(version: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"[.\-_ ]", version)]
 
 
-def deployment(api: Api, params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What a deploy needs to know."""
-    plain = {key: params[key] for key in ("image", "hostname", "root_disk") if params[key]}
-    return {**plain, "credentials": credentials(api, params)}
+def deployment(params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a deploy needs to know, as far as it was said; the service keeps the rest as it was."""
+    asked = {key: params[key] for key in ("image", "hostname", "root_disk") if params[key]}
+    who = credentials(params)
+    return {**asked, "credentials": who} if who else asked
+
+
+def post_with_keys(api: Api, path: str, asked: dict[str, t.Any], repeatable: bool) -> Answer:
+    """POST, and when the service says that nobody could log in, again with the keys in ~/.ssh."""
+    try:
+        return api.post(path, asked, repeatable=repeatable)
+    except ApiError as exc:
+        keys = default_keys() if exc.problem.get("field") == "credentials.ssh_keys" and "value" in exc.problem else []
+        if not keys or exc.problem["value"]:
+            raise
+    who = {**asked.get("credentials", {}), "ssh_keys": keys}
+    return api.post(path, {**asked, "credentials": who}, repeatable=repeatable)
 
 
 def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     """Acquire a node and start its deploy."""
     params = module.params
-    asked = {
-        **({"name": params["name"]} if params["name"] else {}),
-        "constraints": constraints(params),
-        "deploy": params["deploy"],
-        **(deployment(api, params) if params["deploy"] else {}),
-    }
+    asked = {"constraints": constraints(params), "deploy": params["deploy"], **deployment(params)}
+    if params["name"]:
+        asked["name"] = params["name"]
     if params["deploy"] and not params["image"]:
         asked["image"] = default_image(api.items("/images"), params["arch"])
     public = {key: value for key, value in asked.items() if key != "credentials"}
@@ -301,19 +309,20 @@ def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     if module.check_mode:
         return {"changed": True, "allocation": public, "diff": diff}
     # With a name, the service answers a second call with the same allocation.
-    answer = api.post("/allocations", asked, repeatable=bool(params["name"]))
+    answer = post_with_keys(api, "/allocations", asked, repeatable=bool(params["name"]))
     return {"changed": answer.status == 201, "allocation": answer.json, "diff": diff}
 
 
 def deploy(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dict[str, t.Any]:
     """Deploy an allocation that is there: for the first time, after a failure, or again."""
-    asked = deployment(api, module.params)
-    if not asked.get("image") and not allocation.get("image"):
+    asked = deployment(module.params)
+    if not asked.get("image") and not allocation["image"]:
         asked["image"] = default_image(api.items("/images"), module.params["arch"])
     diff = {"before": {"state": allocation["state"]}, "after": {"state": "active"}}
     if not module.check_mode:
-        operation = api.post(f"/allocations/{segment(allocation['name'])}/deploy", asked, repeatable=False).json
-        allocation = {**allocation, "state": "deploying", "operation": operation["id"]}
+        path = f"/allocations/{segment(allocation['name'])}"
+        post_with_keys(api, f"{path}/deploy", asked, repeatable=False)
+        allocation = api.get(path).json
     return {"changed": True, "allocation": allocation, "diff": diff}
 
 

@@ -16,6 +16,7 @@ author:
 extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.attributes
+  - metalpool.core.attributes.actiongroup_api
 attributes:
   check_mode:
     support: full
@@ -46,7 +47,7 @@ options:
     type: str
   path:
     description:
-      - Where nodes get the file, as a path below the rack's C(/images/) or as an absolute C(http) URL.
+      - Where nodes get the file, as a path on the rack that begins with C(/images/), or as an absolute C(http) URL.
       - Needed for a new image. It is the API's field C(url).
     type: str
   format:
@@ -79,7 +80,7 @@ EXAMPLES = r"""
     os: debian
     version: "13"
     arch: amd64
-    path: debian-trixie-amd64.raw.zst
+    path: /images/debian-trixie-amd64.raw.zst
     format: raw.zst
     sha256: "{{ built.sha256 }}"
     size_bytes: "{{ built.size_bytes }}"
@@ -98,7 +99,6 @@ image:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils._api import Api, segment
 from ansible_collections.metalpool.core.plugins.module_utils._module import (
     connected,

@@ -25,8 +25,6 @@ attributes:
     support: none
   idempotent:
     support: full
-  action_group:
-    support: none
 options:
   allocations:
     description: Allocations as M(metalpool.core.allocation) returns them; each needs C(address) and C(host_keys).

@@ -16,6 +16,7 @@ author:
 extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.attributes
+  - metalpool.core.attributes.actiongroup_api
 attributes:
   check_mode:
     support: full
@@ -23,7 +24,7 @@ attributes:
     support: full
   idempotent:
     support: partial
-    details: [Not with O(update_password=always), because a password cannot be read back.]
+    details: [Not with O(update_bmc_account=always), because a password cannot be read back.]
   action_group:
     support: full
 options:
@@ -61,10 +62,11 @@ options:
       password:
         description: Password of the account. It is stored encrypted and never given out.
         type: str
-  update_password:
+  update_bmc_account:
     description:
-      - Whether the password in O(bmc) is only given when the node or its BMC's address, port or account is new,
-        or at every run.
+      - When the account in O(bmc) is given to the service.
+      - V(on_create) - when it knows no account of that BMC. Commissioning makes an account of its own and forgets this one.
+      - V(always) - at every run; for a BMC whose account is known to be another one now.
     type: str
     choices: [on_create, always]
     default: on_create
@@ -189,7 +191,6 @@ node:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils._api import Api, segment
 from ansible_collections.metalpool.core.plugins.module_utils._module import (
     connected,
@@ -226,7 +227,7 @@ def given(params: dict[str, t.Any]) -> dict[str, t.Any]:
     return wanted
 
 
-def changes_to(node: dict[str, t.Any], wanted: dict[str, t.Any], update_password: str) -> dict[str, t.Any]:
+def changes_to(node: dict[str, t.Any], wanted: dict[str, t.Any], update_bmc_account: str) -> dict[str, t.Any]:
     """What has to be changed at a node that exists."""
     plain = {key: wanted.get(key) for key in PLAIN}
     if plain["uuid"]:
@@ -237,18 +238,22 @@ def changes_to(node: dict[str, t.Any], wanted: dict[str, t.Any], update_password
     if "interfaces" in wanted and lower_macs(wanted["interfaces"]) != lower_macs(node.get("interfaces") or []):
         changes["interfaces"] = wanted["interfaces"]
     if "bmc" in wanted:
-        visible = {key: value for key, value in wanted["bmc"].items() if key != "password"}
-        always = update_password == "always" and "password" in wanted["bmc"]
-        if always or differences(node.get("bmc") or {}, visible):
-            changes["bmc"] = wanted["bmc"]
+        bmc = node.get("bmc") or {}
+        place = differences(bmc, {key: wanted["bmc"].get(key) for key in ("kind", "address", "port")})
+        account = {key: wanted["bmc"][key] for key in ("username", "password") if key in wanted["bmc"]}
+        if not account or (bmc.get("username") and update_bmc_account == "on_create"):
+            account = {}
+        if place or account:
+            changes["bmc"] = {**place, **account}
     return changes
 
 
-def shown(changes: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The changes without the BMC's password."""
+def shown(changes: dict[str, t.Any], node: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    """The changes as the node will show them: without the BMC's password, and with what its BMC keeps."""
     if "bmc" not in changes:
         return changes
-    return {**changes, "bmc": {key: value for key, value in changes["bmc"].items() if key != "password"}}
+    visible = {key: value for key, value in changes["bmc"].items() if key != "password"}
+    return {**changes, "bmc": {**((node or {}).get("bmc") or {}), **visible}}
 
 
 def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
@@ -264,8 +269,9 @@ def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
         if not module.check_mode:
             result["node"] = add(api, name, wanted)
         return result
-    changes = changes_to(node, wanted, module.params["update_password"])
-    result = {"changed": bool(changes), "diff": diff_of(node, shown(changes)), "node": {**node, **shown(changes)}}
+    changes = changes_to(node, wanted, module.params["update_bmc_account"])
+    after = shown(changes, node)
+    result = {"changed": bool(changes), "diff": diff_of(node, after), "node": {**node, **after}}
     if changes and not module.check_mode:
         result["node"] = api.patch(f"/nodes/{segment(name)}", changes).json
     return result
@@ -307,12 +313,7 @@ def main() -> None:
                     "password": {"type": "str", "no_log": True},
                 },
             },
-            "update_password": {
-                "type": "str",
-                "choices": ["on_create", "always"],
-                "default": "on_create",
-                "no_log": False,
-            },
+            "update_bmc_account": {"type": "str", "choices": ["on_create", "always"], "default": "on_create"},
             "interfaces": {
                 "type": "list",
                 "elements": "dict",

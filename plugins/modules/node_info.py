@@ -14,6 +14,7 @@ author:
 extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.attributes
+  - metalpool.core.attributes.actiongroup_api
 attributes:
   check_mode:
     support: full
@@ -145,7 +146,10 @@ def main() -> None:
         for node in nodes:
             path = f"/nodes/{segment(node['name'])}"
             for what in module.params["details"]:
-                node[what] = api.find(f"{path}/facts") if what == "facts" else list(api.items(f"{path}/{what}"))
+                if what == "facts":
+                    node["facts"] = api.get(f"{path}/facts").json["facts"] or None
+                else:
+                    node[what] = list(api.items(f"{path}/{what}"))
         module.exit_json(changed=False, nodes=nodes)
 
 

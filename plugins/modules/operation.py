@@ -17,6 +17,7 @@ extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.wait
   - metalpool.core.attributes
+  - metalpool.core.attributes.actiongroup_api
 attributes:
   check_mode:
     support: full
@@ -100,7 +101,6 @@ operation:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils._api import Api, poll, segment
 from ansible_collections.metalpool.core.plugins.module_utils._module import (
     WAIT_SPEC,

@@ -16,6 +16,7 @@ extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.api.claim
   - metalpool.core.attributes
+  - metalpool.core.attributes.actiongroup_api
 attributes:
   check_mode:
     support: none

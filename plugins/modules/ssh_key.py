@@ -14,6 +14,7 @@ author:
 extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.attributes
+  - metalpool.core.attributes.actiongroup_api
 attributes:
   check_mode:
     support: full
@@ -67,7 +68,6 @@ ssh_key:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils._api import Api, segment
 from ansible_collections.metalpool.core.plugins.module_utils._module import connected, make_module
 from ansible_collections.metalpool.core.plugins.module_utils._ssh_keys import KeyFileError, read_keys
@@ -94,8 +94,6 @@ def present(module: AnsibleModule, api: Api, current: dict[str, t.Any] | None) -
     before = {"name": current["name"], "key": current["key"]} if current else {}
     result = {"changed": True, "ssh_key": wanted, "diff": {"before": before, "after": wanted}}
     if not module.check_mode:
-        if current:
-            api.delete(f"/ssh-keys/{segment(current['name'])}")
         result["ssh_key"] = api.post("/ssh-keys", wanted).json
     return result
 

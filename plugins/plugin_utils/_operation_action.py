@@ -24,6 +24,21 @@ CLAIM_SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
+TEXT_LIMIT = 4000
+
+
+def shortened(text: str | None, limit: int = TEXT_LIMIT) -> str | None:
+    """A text that the service does not refuse for its length: the middle is left out, for the end says what went wrong.
+
+    :param limit: characters
+    """
+    if text is None or len(text) <= limit:
+        return text
+    gap = " [...] "
+    head = (limit - len(gap)) // 2
+    return text[:head] + gap + text[len(text) - (limit - len(gap) - head) :]
+
+
 class OperationAction(ActionBase):
     """One call (or one long poll) of the API per task and host.
 
