@@ -1,0 +1,180 @@
+"""What a user may do with an allocation: have it deployed, give it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from inventory_service import root_disk
+from inventory_service.auth import Caller
+from inventory_service.hostnames import check_hostname
+from inventory_service.images import find_image
+from inventory_service.models import Allocation, Image, Node, Operation, SshKey
+from inventory_service.node_records import find_node
+from inventory_service.operations.request import busy, open_operation, request_operation
+from inventory_service.problems import Conflict, Forbidden, Invalid, NotFound
+from inventory_service.services import Services
+
+
+def find_allocation(session: Session, caller: Caller, name: str) -> Allocation:
+    """The allocation of that name that the caller may see: the held one, else the one released last.
+
+    :raises NotFound: there is none, or it is another user's
+    """
+    query = select(Allocation).where(Allocation.name == name).options(joinedload(Allocation.user))
+    if not caller.is_admin:
+        query = query.where(Allocation.user_id == caller.user_id)
+    found = session.scalar(query.order_by(Allocation.state == "released", Allocation.id.desc()).limit(1))
+    if found is None:
+        raise NotFound("allocation", name)
+    return found
+
+
+def complete_credentials(session: Session, user_id: int, credentials: dict[str, Any]) -> dict[str, Any]:
+    """Put the user's own SSH keys where the request names none.
+
+    :raises Invalid: nobody could log in
+    """
+    if not credentials.get("ssh_keys"):
+        stored = session.scalars(select(SshKey.key).where(SshKey.user_id == user_id).order_by(SshKey.id)).all()
+        credentials = credentials | {"ssh_keys": list(stored)}
+    if not credentials["ssh_keys"] and not credentials.get("password_hash"):
+        raise Invalid(
+            "credentials.ssh_keys",
+            [],
+            "nobody could log in: give SSH keys, or store some with POST /api/v1/ssh-keys",
+            "public keys as ssh-keygen writes them",
+        )
+    return credentials
+
+
+def _check_fit(node: Node, image: Image) -> None:
+    if image.arch != node.arch or (node.firmware and node.firmware not in image.boot):
+        raise Invalid(
+            "image",
+            image.name,
+            f"image {image.name} is for {image.arch} with {' or '.join(image.boot)}, "
+            f"and node {node.name} is {node.arch} with {node.firmware}",
+        )
+
+
+def _chosen_disk(node: Node, wanted: str | None) -> str:
+    serials = [disk.serial for disk in node.disks if disk.serial]
+    if wanted is not None:
+        if wanted not in serials:
+            raise Invalid("root_disk", wanted, f"node {node.name} has no disk with the serial {wanted!r}", serials)
+        return wanted
+    if node.root_disk is None:
+        raise root_disk.refuse(node.name, node.disks)
+    return node.root_disk
+
+
+def deploy(
+    session: Session,
+    services: Services,
+    allocation: Allocation,
+    actor: str,
+    *,
+    image: str | None = None,
+    hostname: str | None = None,
+    root_disk_serial: str | None = None,
+    credentials: dict[str, Any] | None = None,
+) -> Operation:
+    """Ask for the deployment of an allocation; what is not given stays as it was at the allocation.
+
+    :raises Invalid: no image, one that does not fit the node, or nobody who could log in
+    :raises AmbiguousRootDisk: the node has several disks to choose from
+    """
+    node = _node_of(session, allocation)
+    allocation.image = image or allocation.image
+    if allocation.image is None:
+        raise Invalid("image", None, "name the image to deploy", [])
+    chosen = find_image(session, allocation.image)
+    _check_fit(node, chosen)
+    allocation.hostname = check_hostname("hostname", hostname) if hostname else allocation.hostname
+    allocation.root_disk = root_disk_serial or allocation.root_disk
+    login = credentials if credentials is not None else services.vault.decrypt_document(allocation.credentials)
+    login = complete_credentials(session, allocation.user_id, login)
+    allocation.credentials = services.vault.encrypt_document(login)
+    operation = request_operation(
+        session,
+        services.settings,
+        node,
+        "deploy",
+        actor,
+        allocation=allocation,
+        parameters={
+            "image": chosen.name,
+            "root_disk": _chosen_disk(node, allocation.root_disk),
+            "hostname": allocation.hostname,
+            "ssh_user": login.get("user") or chosen.default_user,
+        },
+    )
+    allocation.state = "deploying"
+    allocation.reason = None
+    allocation.address = None
+    allocation.host_keys = []
+    allocation.activated_at = None
+    return operation
+
+
+def _node_of(session: Session, allocation: Allocation) -> Node:
+    if allocation.state == "released" or allocation.node_id is None:
+        raise Conflict(f"allocation {allocation.name!r} is released", field="state", value=allocation.state)
+    return find_node(session, allocation.node_name)
+
+
+def release(session: Session, services: Services, allocation: Allocation, actor: str) -> Operation | None:
+    """Ask for the release of an allocation; None when it is released already. Asking twice is asking once.
+
+    :raises OperationRunning: its deployment is under way
+    """
+    if allocation.state == "released":
+        return None
+    node = _node_of(session, allocation)
+    running = open_operation(session, node.id)
+    if running is not None and running.kind == "release":
+        return running
+    if running is not None:
+        raise busy(node, running)
+    operation = request_operation(session, services.settings, node, "release", actor, allocation=allocation)
+    allocation.state = "releasing"
+    allocation.reason = None
+    return operation
+
+
+def held_allocation(session: Session, node: Node) -> Allocation | None:
+    """The allocation that holds a node."""
+    return session.scalar(
+        select(Allocation)
+        .where(Allocation.node_id == node.id, Allocation.state != "released")
+        .options(joinedload(Allocation.user))
+    )
+
+
+def request_for_node(
+    session: Session, services: Services, caller: Caller, node: Node, kind: str, parameters: dict[str, Any]
+) -> Operation:
+    """Ask for an operation by the node's name: an administrator for any, a user for the node that is theirs.
+
+    :raises Forbidden: the node is not the caller's, or only an administrator may do that
+    """
+    allocation = held_allocation(session, node)
+    if not caller.is_admin and (allocation is None or allocation.user_id != caller.user_id or kind == "commission"):
+        raise Forbidden(f"{kind} of node {node.name} is for administrators, or for whoever holds the node")
+    if kind == "deploy":
+        if allocation is None:
+            raise Conflict(
+                f"nobody holds node {node.name}: allocate it first (POST /api/v1/allocations)", field="kind", value=kind
+            )
+        wanted = {name: parameters.get(name) for name in ("image", "hostname", "credentials")}
+        return deploy(
+            session, services, allocation, caller.actor, root_disk_serial=parameters.get("root_disk"), **wanted
+        )
+    if kind == "release" and allocation is not None:
+        operation = release(session, services, allocation, caller.actor)
+        if operation is not None:
+            return operation
+    return request_operation(session, services.settings, node, kind, caller.actor, parameters=parameters)

@@ -1,0 +1,124 @@
+"""Allocations: acquire, deploy, release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from inventory_service import constraints
+from inventory_service.allocate import Wanted, allocate, existing
+from inventory_service.allocation_requests import deploy, find_allocation, release
+from inventory_service.api.authentication import by_token, caller, services
+from inventory_service.api.lists import number, part
+from inventory_service.api.schemas.allocations import Allocation as AllocationOut
+from inventory_service.api.schemas.allocations import AllocationFilter, AllocationIn, Allocations, DeployIn
+from inventory_service.api.schemas.operations import Operation as OperationOut
+from inventory_service.documents.allocation import allocation_document, allocation_documents
+from inventory_service.documents.operation import operation_document
+from inventory_service.images import find_image
+from inventory_service.models import Allocation, User
+
+bp = APIBlueprint("allocations", __name__, url_prefix="/api/v1", tag="Allocations")
+by_token(bp, "admin", "user")
+
+
+@bp.get("/allocations")
+@bp.input(AllocationFilter, location="query", arg_name="wanted")
+@bp.output(Allocations)
+def list_allocations(wanted: AllocationFilter) -> dict[str, Any]:
+    """List allocations, the newest first: one's own, or everybody's for an administrator."""
+    query = select(Allocation).options(joinedload(Allocation.user)).order_by(Allocation.id.desc())
+    if not caller().is_admin:
+        query = query.where(Allocation.user_id == caller().user_id)
+    elif wanted.user:
+        query = query.where(Allocation.user_id.in_(select(User.id).where(User.name == wanted.user)))
+    states = Allocation.state.in_(wanted.state.split(",")) if wanted.state else Allocation.state != "released"
+    query = query.where(states)
+    if wanted.node:
+        query = query.where(Allocation.node_name == wanted.node)
+    after = number(wanted.after)
+    if after:
+        query = query.where(Allocation.id < after)
+    with services().database.read() as session:
+        rows, following = part(session, query, wanted.limit, lambda one: one.id)
+        return {"items": allocation_documents(session, rows), "next": following}
+
+
+@bp.post("/allocations")
+@bp.input(AllocationIn, arg_name="wanted")
+@bp.output(AllocationOut, status_code=201)
+@bp.doc(responses={200: "The caller holds an allocation of that name already; it is unchanged."})
+def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
+    """Take the node that fits best, and deploy it unless `deploy` is false. Asking twice by name is asking once."""
+    parts, who = services(), caller()
+    if wanted.deploy and not wanted.image:
+        with parts.database.read() as session:
+            find_image(session, wanted.image or "")
+    with parts.database.write() as session:
+        constraints.parse(session, wanted.constraints)
+        held = existing(session, who, wanted.name) if wanted.name else None
+        if held is not None:
+            return allocation_document(session, find_allocation(session, who, held.name)), 200
+        login = wanted.credentials.model_dump()
+        allocation = allocate(
+            session,
+            who,
+            Wanted(
+                name=wanted.name,
+                constraints=wanted.constraints,
+                image=wanted.image,
+                deploy=wanted.deploy,
+                hostname=wanted.hostname,
+                root_disk=wanted.root_disk,
+                credentials=parts.vault.encrypt_document(login),
+            ),
+        )
+        if wanted.deploy:
+            deploy(session, parts, allocation, who.actor, credentials=login)
+        session.flush()
+        return allocation_document(session, find_allocation(session, who, allocation.name)), 201
+
+
+@bp.get("/allocations/<name>")
+@bp.output(AllocationOut)
+def show_allocation(name: str) -> dict[str, Any]:
+    """Show an allocation: the one held, else the one of that name released last."""
+    with services().database.read() as session:
+        return allocation_document(session, find_allocation(session, caller(), name))
+
+
+@bp.post("/allocations/<name>/deploy")
+@bp.input(DeployIn, arg_name="wanted")
+@bp.output(OperationOut, status_code=202)
+def deploy_allocation(name: str, wanted: DeployIn) -> dict[str, Any]:
+    """Deploy an allocation, try a failed deployment again, or deploy another image on it."""
+    parts, who = services(), caller()
+    with parts.database.write() as session:
+        operation = deploy(
+            session,
+            parts,
+            find_allocation(session, who, name),
+            who.actor,
+            image=wanted.image,
+            hostname=wanted.hostname,
+            root_disk_serial=wanted.root_disk,
+            credentials=wanted.credentials.model_dump() if wanted.credentials else None,
+        )
+        return operation_document(operation)
+
+
+@bp.delete("/allocations/<name>")
+@bp.output(OperationOut, status_code=202)
+@bp.doc(responses={204: "It was released already."})
+def release_allocation(name: str) -> dict[str, Any] | Response:
+    """Give the node back: its disks are erased, then others may have it. Asking again after a failure tries again."""
+    parts, who = services(), caller()
+    with parts.database.write() as session:
+        operation = release(session, parts, find_allocation(session, who, name), who.actor)
+        if operation is None:
+            return Response(status=204)
+        return operation_document(operation)

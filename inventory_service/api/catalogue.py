@@ -1,0 +1,113 @@
+"""Images, pools and zones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from sqlalchemy import select
+
+from inventory_service.api.authentication import by_token, need_admin, services
+from inventory_service.api.lists import part
+from inventory_service.api.schemas.catalogue import Image as ImageOut
+from inventory_service.api.schemas.catalogue import ImageIn, Images, PoolChange, Pools, Zones
+from inventory_service.api.schemas.catalogue import Pool as PoolOut
+from inventory_service.api.schemas.common import Page
+from inventory_service.documents.catalogue import image_document, pool_document
+from inventory_service.events import record
+from inventory_service.images import delete_image, put_image
+from inventory_service.models import Image, Pool, Zone
+from inventory_service.places import ensure_pool
+from inventory_service.problems import NotFound
+
+bp = APIBlueprint("catalogue", __name__, url_prefix="/api/v1", tag="Catalogue")
+by_token(bp)
+
+
+@bp.get("/images")
+@bp.input(Page, location="query", arg_name="page")
+@bp.output(Images)
+def list_images(page: Page) -> dict[str, Any]:
+    """The images that can be deployed, by name."""
+    query = select(Image).order_by(Image.name)
+    with services().database.read() as session:
+        query = query.where(Image.name > page.after) if page.after else query
+        rows, following = part(session, query, page.limit, lambda one: one.name)
+    return {"items": [image_document(one) for one in rows], "next": following}
+
+
+@bp.post("/images")
+@bp.input(ImageIn, arg_name="wanted")
+@bp.output(ImageOut, status_code=201)
+@bp.doc(responses={200: "An image of that name was there; it is up to date now."})
+def register_image(wanted: ImageIn) -> tuple[dict[str, Any], int]:
+    """Register an image, or bring the one of that name up to date."""
+    who = need_admin()
+    with services().database.write() as session:
+        image, new = put_image(session, wanted.model_dump(), who.actor)
+        return image_document(image), 201 if new else 200
+
+
+@bp.get("/images/<name>")
+@bp.output(ImageOut)
+def show_image(name: str) -> dict[str, Any]:
+    """Show one image."""
+    with services().database.read() as session:
+        image = session.scalar(select(Image).where(Image.name == name))
+        if image is None:
+            raise NotFound("image", name)
+        return image_document(image)
+
+
+@bp.delete("/images/<name>")
+@bp.output({}, status_code=204)
+def remove_image(name: str) -> str:
+    """Forget an image; its file on the rack stays."""
+    who = need_admin()
+    with services().database.write() as session:
+        delete_image(session, name, who.actor)
+    return ""
+
+
+@bp.get("/pools")
+@bp.input(Page, location="query", arg_name="page")
+@bp.output(Pools)
+def list_pools(page: Page) -> dict[str, Any]:
+    """The pools with their policies, by name."""
+    query = select(Pool).order_by(Pool.name)
+    with services().database.read() as session:
+        query = query.where(Pool.name > page.after) if page.after else query
+        rows, following = part(session, query, page.limit, lambda one: one.name)
+    return {"items": [pool_document(one) for one in rows], "next": following}
+
+
+@bp.put("/pools/<name>")
+@bp.input(PoolChange, arg_name="wanted")
+@bp.output(PoolOut)
+def put_pool(name: str, wanted: PoolChange) -> dict[str, Any]:
+    """Set a pool's policy; the pool is made when there is none of that name."""
+    who = need_admin()
+    with services().database.write() as session:
+        pool = ensure_pool(session, name)
+        changed = {
+            key: value
+            for key, value in wanted.model_dump(exclude_unset=True).items()
+            if value is not None and getattr(pool, key) != value
+        }
+        for key, value in changed.items():
+            setattr(pool, key, value)
+        if changed:
+            record(session, "pool.changed", who.actor, pool=name, changed=changed)
+        return pool_document(pool)
+
+
+@bp.get("/zones")
+@bp.input(Page, location="query", arg_name="page")
+@bp.output(Zones)
+def list_zones(page: Page) -> dict[str, Any]:
+    """The zones, by name."""
+    query = select(Zone).order_by(Zone.name)
+    with services().database.read() as session:
+        query = query.where(Zone.name > page.after) if page.after else query
+        rows, following = part(session, query, page.limit, lambda one: one.name)
+    return {"items": [{"name": one.name, "description": one.description} for one in rows], "next": following}

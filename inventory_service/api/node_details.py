@@ -1,0 +1,64 @@
+"""What is known about one node: facts, erasures; and operations asked for by its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from sqlalchemy import select
+
+from inventory_service.allocation_requests import request_for_node
+from inventory_service.api.authentication import by_token, caller, services
+from inventory_service.api.lists import number, part
+from inventory_service.api.schemas.common import Page
+from inventory_service.api.schemas.nodes import Erasures, Facts
+from inventory_service.api.schemas.operations import Operation as OperationOut
+from inventory_service.api.schemas.operations import OperationIn
+from inventory_service.documents.operation import operation_document
+from inventory_service.models import Erasure, NodeFacts
+from inventory_service.node_records import find_node
+
+bp = APIBlueprint("node_details", __name__, url_prefix="/api/v1", tag="Nodes")
+by_token(bp)
+
+
+@bp.get("/nodes/<name>/facts")
+@bp.output(Facts)
+def show_facts(name: str) -> dict[str, Any]:
+    """The hardware inventory of the node's last commissioning, as a document for people."""
+    with services().database.read() as session:
+        node = find_node(session, name)
+        stored = session.get(NodeFacts, node.id)
+        return {
+            "node": node.name,
+            "operation": stored.operation_id if stored else None,
+            "at": stored.at if stored else None,
+            "facts": stored.document if stored else {},
+        }
+
+
+@bp.get("/nodes/<name>/erasures")
+@bp.input(Page, location="query", arg_name="page")
+@bp.output(Erasures)
+def list_erasures(name: str, page: Page) -> dict[str, Any]:
+    """The records of every erasure of the node's disks, the newest first."""
+    with services().database.read() as session:
+        query = select(Erasure).where(Erasure.node_id == find_node(session, name).id).order_by(Erasure.id.desc())
+        after = number(page.after)
+        rows, following = part(
+            session, query.where(Erasure.id < after) if after else query, page.limit, lambda one: one.id
+        )
+    fields = ("serial", "path", "method", "verified", "detail", "started_at", "ended_at", "seconds", "recorded_at")
+    items = [{"operation": one.operation_id} | {name: getattr(one, name) for name in fields} for one in rows]
+    return {"items": items, "next": following}
+
+
+@bp.post("/nodes/<name>/operations")
+@bp.input(OperationIn, arg_name="wanted")
+@bp.output(OperationOut, status_code=202)
+def request_by_node(name: str, wanted: OperationIn) -> dict[str, Any]:
+    """Ask for an operation. `commission` of a new node accepts it; asking again after a failure tries again."""
+    parts, who = services(), caller()
+    with parts.database.write() as session:
+        node = find_node(session, name)
+        return operation_document(request_for_node(session, parts, who, node, wanted.kind, wanted.parameters))

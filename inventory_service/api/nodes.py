@@ -1,0 +1,124 @@
+"""Nodes: list, add, show, change, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from sqlalchemy import select
+
+from inventory_service.api.authentication import by_token, caller, need_admin, services
+from inventory_service.api.lists import part
+from inventory_service.api.schemas.nodes import Node as NodeOut
+from inventory_service.api.schemas.nodes import NodeChange, NodeFilter, NodeIn, Nodes, TakeOut
+from inventory_service.documents.node import node_document, node_documents
+from inventory_service.models import Allocation, Node, NodeTag, Pool, Rack, User, Zone
+from inventory_service.node_records import add_node, change_node, delete_node, find_node, take_out, whole_node
+
+bp = APIBlueprint("nodes", __name__, url_prefix="/api/v1", tag="Nodes")
+by_token(bp)
+
+
+def _sees_bmc() -> bool:
+    return caller().role in ("admin", "worker")
+
+
+@bp.get("/nodes")
+@bp.input(NodeFilter, location="query", arg_name="wanted")
+@bp.output(Nodes)
+def list_nodes(wanted: NodeFilter) -> dict[str, Any]:
+    """List nodes, by name."""
+    query = select(Node).options(*whole_node()).order_by(Node.name)
+    if caller().role == "worker":
+        query = query.where(Node.rack_id == caller().rack_id)
+    if wanted.state:
+        query = query.where(Node.state.in_(wanted.state.split(",")))
+    if wanted.name:
+        query = query.where(Node.name == wanted.name)
+    if wanted.arch:
+        query = query.where(Node.arch == wanted.arch)
+    if wanted.zone:
+        query = query.where(Node.zone_id.in_(select(Zone.id).where(Zone.name == wanted.zone)))
+    if wanted.pool:
+        query = query.where(Node.pool_id.in_(select(Pool.id).where(Pool.name == wanted.pool)))
+    if wanted.rack:
+        query = query.where(Node.rack_id.in_(select(Rack.id).where(Rack.name == wanted.rack)))
+    if wanted.tag:
+        for tag in wanted.tag.split(","):
+            query = query.where(Node.id.in_(select(NodeTag.node_id).where(NodeTag.tag == tag)))
+    if wanted.owner:
+        held = select(Allocation.node_id).join(User, User.id == Allocation.user_id)
+        query = query.where(Node.id.in_(held.where(User.name == wanted.owner, Allocation.state != "released")))
+    if wanted.after:
+        query = query.where(Node.name > wanted.after)
+    with services().database.read() as session:
+        nodes, following = part(session, query, wanted.limit, lambda node: node.name)
+        return {"items": node_documents(session, nodes, with_bmc=_sees_bmc()), "next": following}
+
+
+@bp.post("/nodes")
+@bp.input(NodeIn, arg_name="wanted")
+@bp.output(NodeOut, status_code=201)
+def create_node(wanted: NodeIn) -> dict[str, Any]:
+    """Add a node by hand; it is `new`, and untouched until it is commissioned."""
+    who, parts = need_admin(), services()
+    with parts.database.write() as session:
+        node = add_node(session, parts.settings, parts.vault, wanted.model_dump(), who.actor)
+        return node_document(session, node, with_bmc=True)
+
+
+@bp.get("/nodes/<name>")
+@bp.output(NodeOut)
+def show_node(name: str) -> dict[str, Any]:
+    """Show one node."""
+    with services().database.read() as session:
+        return node_document(session, find_node(session, name), with_bmc=_sees_bmc())
+
+
+@bp.patch("/nodes/<name>")
+@bp.input(NodeChange, arg_name="wanted")
+@bp.output(NodeOut)
+def patch_node(name: str, wanted: NodeChange) -> dict[str, Any]:
+    """Change what a person may change of a node; its state changes by operations only."""
+    who, parts = need_admin(), services()
+    values = wanted.model_dump(exclude_unset=True)
+    for required in (
+        "name",
+        "arch",
+        "zone",
+        "pool",
+        "rack",
+        "tags",
+        "interfaces",
+        "comment",
+        "locked",
+        "weak_boot_token",
+    ):
+        if required in values and values[required] is None:
+            del values[required]
+    with parts.database.write() as session:
+        node = find_node(session, name)
+        change_node(session, parts.vault, node, values, who.actor)
+        return node_document(session, node, with_bmc=True)
+
+
+@bp.delete("/nodes/<name>")
+@bp.output({}, status_code=204)
+def remove_node(name: str) -> str:
+    """Forget a node that nobody holds; the machine itself is not touched."""
+    who = need_admin()
+    with services().database.write() as session:
+        delete_node(session, find_node(session, name), who.actor)
+    return ""
+
+
+@bp.post("/nodes/<name>/state")
+@bp.input(TakeOut, arg_name="wanted")
+@bp.output(NodeOut)
+def take_node_out(name: str, wanted: TakeOut) -> dict[str, Any]:
+    """Take a node out of use: set it aside as `broken`, or retire it. Commission or release it to bring it back."""
+    who = need_admin()
+    with services().database.write() as session:
+        node = find_node(session, name)
+        take_out(session, node, wanted.verb, wanted.comment, who.actor)
+        return node_document(session, node, with_bmc=True)

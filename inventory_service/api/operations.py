@@ -1,0 +1,135 @@
+"""Operations as their users see them: list, watch, read the log, cancel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from inventory_service.api.authentication import by_token, caller, services
+from inventory_service.api.lists import part
+from inventory_service.api.schemas.operations import (
+    Lines,
+    LinesAfter,
+    OperationFilter,
+    Operations,
+    OperationWait,
+    ScriptResults,
+)
+from inventory_service.api.schemas.operations import Operation as OperationOut
+from inventory_service.api.waiting import wait_for
+from inventory_service.documents.operation import operation_document
+from inventory_service.models import Allocation, Node, Operation, OperationLine, ScriptResult
+from inventory_service.models.operation import ENDED
+from inventory_service.operations.cancel import cancel
+from inventory_service.operations.lookup import find_operation, whole_operation
+from inventory_service.problems import NotFound
+
+bp = APIBlueprint("operations", __name__, url_prefix="/api/v1", tag="Operations")
+by_token(bp)
+
+
+def _visible(query: Select[Operation]) -> Select[Operation]:
+    """Everything for an administrator, the rack's for a worker, for a user what concerns their allocations."""
+    who = caller()
+    if who.role == "worker":
+        return query.where(Operation.rack_id == who.rack_id)
+    if who.role == "user":
+        return query.where(Operation.allocation_id.in_(select(Allocation.id).where(Allocation.user_id == who.user_id)))
+    return query
+
+
+def _visible_operation(session: Session, operation_id: str) -> Operation:
+    seen = session.scalar(_visible(select(Operation).where(Operation.id == operation_id)))
+    if seen is None:
+        raise NotFound("operation", operation_id)
+    return find_operation(session, operation_id)
+
+
+@bp.get("/operations")
+@bp.input(OperationFilter, location="query", arg_name="wanted")
+@bp.output(Operations)
+def list_operations(wanted: OperationFilter) -> dict[str, Any]:
+    """List operations, the newest first."""
+    query = _visible(select(Operation).options(*whole_operation()))
+    query = query.order_by(Operation.created_at.desc(), Operation.id.desc())
+    if wanted.node:
+        query = query.where(Operation.node_id.in_(select(Node.id).where(Node.name == wanted.node)))
+    if wanted.state:
+        query = query.where(Operation.state.in_(wanted.state.split(",")))
+    if wanted.kind:
+        query = query.where(Operation.kind == wanted.kind)
+    with services().database.read() as session:
+        if wanted.after:
+            last = find_operation(session, wanted.after)
+            query = query.where(
+                (Operation.created_at < last.created_at)
+                | ((Operation.created_at == last.created_at) & (Operation.id < last.id))
+            )
+        rows, following = part(session, query, wanted.limit, lambda one: one.id)
+        return {"items": [operation_document(one) for one in rows], "next": following}
+
+
+@bp.get("/operations/<operation_id>")
+@bp.input(OperationWait, location="query", arg_name="wanted")
+@bp.output(OperationOut)
+def show_operation(operation_id: str, wanted: OperationWait) -> dict[str, Any]:
+    """Show an operation; with `wait`, answer when it changes after revision `after`, when it ends, or after so long."""
+    database = services().database
+    with database.read() as session:
+        revision = _visible_operation(session, operation_id).revision
+    after = wanted.after if wanted.after is not None else revision
+
+    def changed() -> bool | None:
+        with database.read() as session:
+            row = session.execute(
+                select(Operation.revision, Operation.state).where(Operation.id == operation_id)
+            ).one_or_none()
+        return True if row is None or row.revision > after or row.state in ENDED else None
+
+    if wanted.wait:
+        wait_for(f"operation:{operation_id}", changed, wanted.wait)
+    with database.read() as session:
+        return operation_document(find_operation(session, operation_id))
+
+
+@bp.get("/operations/<operation_id>/log")
+@bp.input(LinesAfter, location="query", arg_name="wanted")
+@bp.output(Lines)
+def show_log(operation_id: str, wanted: LinesAfter) -> dict[str, Any]:
+    """The operation's log after a sequence number."""
+    with services().database.read() as session:
+        _visible_operation(session, operation_id)
+        lines = session.scalars(
+            select(OperationLine)
+            .where(OperationLine.operation_id == operation_id, OperationLine.id > wanted.after)
+            .order_by(OperationLine.id)
+            .limit(wanted.limit)
+        ).all()
+    return {"items": [{"seq": one.id, "at": one.at, "step": one.step, "message": one.message} for one in lines]}
+
+
+@bp.get("/operations/<operation_id>/script-results")
+@bp.output(ScriptResults)
+def show_script_results(operation_id: str) -> dict[str, Any]:
+    """What the site's own scripts and tasks said."""
+    with services().database.read() as session:
+        _visible_operation(session, operation_id)
+        rows = session.scalars(
+            select(ScriptResult).where(ScriptResult.operation_id == operation_id).order_by(ScriptResult.id)
+        ).all()
+    fields = ("name", "phase", "exit_code", "output", "seconds", "recorded_at")
+    return {"items": [{name: getattr(one, name) for name in fields} for one in rows]}
+
+
+@bp.post("/operations/<operation_id>/cancel")
+@bp.output(OperationOut, status_code=202)
+def cancel_operation(operation_id: str) -> dict[str, Any]:
+    """Cancel: at once while it is queued, else the worker is told at its next heartbeat."""
+    parts, who = services(), caller()
+    with parts.database.write() as session:
+        operation = _visible_operation(session, operation_id)
+        cancel(session, parts.settings, operation, who.actor)
+        return operation_document(operation)

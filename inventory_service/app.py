@@ -1,0 +1,150 @@
+"""The Flask application: blueprints, errors, headers, health."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from apiflask import APIFlask
+from flask import Response, g, request
+from flask.json.provider import DefaultJSONProvider
+from sqlalchemy import text
+
+from inventory_service import __version__
+from inventory_service.api import (
+    allocations,
+    catalogue,
+    errors,
+    events,
+    inventory,
+    keys,
+    node_details,
+    nodes,
+    operations,
+    worker_boots,
+    worker_claims,
+    worker_evidence,
+    worker_progress,
+)
+from inventory_service.api.waiting import open_room
+from inventory_service.boot import views as boot
+from inventory_service.boot.source import open_limiter
+from inventory_service.db import newest_revision, revision_of
+from inventory_service.pages import session_key
+from inventory_service.pages import views as pages
+from inventory_service.problems import Unavailable
+from inventory_service.services import Services
+
+BLUEPRINTS = (
+    nodes.bp,
+    node_details.bp,
+    allocations.bp,
+    operations.bp,
+    worker_claims.bp,
+    worker_progress.bp,
+    worker_boots.bp,
+    worker_evidence.bp,
+    catalogue.bp,
+    inventory.bp,
+    keys.bp,
+    events.bp,
+    boot.bp,
+    pages.bp,
+)
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
+_PUBLIC_PATHS = ("/boot/",)
+
+
+class _Json(DefaultJSONProvider):
+    """Moments as ISO 8601 in UTC."""
+
+    sort_keys = False
+
+    @staticmethod
+    def default(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return DefaultJSONProvider.default(value)
+
+
+def create_app(services: Services) -> APIFlask:
+    """The application on its services; it starts no threads."""
+    app = APIFlask(
+        __name__, title="Metalpool inventory service", version=__version__, docs_path=None, spec_path="/openapi.json"
+    )
+    app.json = _Json(app)
+    app.config.update(
+        OPENAPI_VERSION="3.1.0",
+        AUTO_OPERATION_ID=True,
+        MAX_CONTENT_LENGTH=16 * 1024 * 1024,
+        SECRET_KEY=session_key.read(services.settings),
+        SESSION_COOKIE_NAME="metalpool",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=services.settings.tls,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.security_schemes = {"token": {"type": "http", "scheme": "bearer"}}
+    extensions: dict[str, object] = app.extensions
+    extensions["metalpool"] = services
+    open_room(extensions, services.settings.long_polls)
+    open_limiter(extensions)
+    errors.register(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    app.before_request(_name_request)
+    app.after_request(_add_headers)
+    _add_health(app, services)
+    app.spec_processor(_secure)
+    return app
+
+
+def _name_request() -> None:
+    said = request.headers.get("X-Request-ID", "")
+    g.request_id = said if _REQUEST_ID.fullmatch(said) else uuid.uuid4().hex
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.get("request_id", "")
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _secure(spec: Any) -> Any:
+    """Say in the API's document that everything but the boot endpoints needs a token."""
+    for path, methods in spec["paths"].items():
+        for operation in methods.values():
+            if isinstance(operation, dict) and not path.startswith(_PUBLIC_PATHS):
+                operation["security"] = [{"token": []}]
+    return spec
+
+
+def _add_health(app: APIFlask, services: Services) -> None:
+    @app.get("/healthz")
+    @app.doc(hide=True)
+    def healthz() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    @app.doc(hide=True)
+    def readyz() -> dict[str, str]:
+        """The database answers and its tables are those that this version knows."""
+        with services.database.read() as session:
+            session.execute(text("SELECT 1"))
+        found, newest = revision_of(services.database.engine), newest_revision()
+        if found != newest:
+            raise Unavailable(
+                f"the database stands at revision {found}, not {newest}: run inventory-service db upgrade"
+            )
+        return {"status": "ready", "revision": str(found), "version": __version__}

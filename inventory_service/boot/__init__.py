@@ -1,0 +1,1 @@
+"""What booting machines ask: no API token, plain HTTP behind the rack's nginx, no secrets without proof."""

@@ -1,0 +1,51 @@
+"""Wakes those who wait for a change (long polls, the engine) as soon as it is committed.
+
+A wake-up is a hint inside one process; whoever waits reads the row again, and does so at intervals in any case,
+so that a change made by another process is seen too.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Changes:
+    """Waiters by topic, such as ``operation:<id>`` or ``rack:<name>``."""
+
+    def __init__(self, reread_seconds: float = 2.0) -> None:
+        self._lock = threading.Lock()
+        self._waiters: dict[str, set[threading.Event]] = {}
+        self._reread_seconds = reread_seconds
+
+    def announce(self, topics: Iterable[str]) -> None:
+        """Wake everybody who waits for one of the topics."""
+        with self._lock:
+            for topic in topics:
+                for waiter in self._waiters.get(topic, ()):
+                    waiter.set()
+
+    def wait_until(self, topic: str, look: Callable[[], T | None], seconds: float) -> T | None:
+        """Call ``look`` until it answers something, at each change of the topic, for at most so many seconds."""
+        deadline = time.monotonic() + seconds
+        waiter = threading.Event()
+        with self._lock:
+            self._waiters.setdefault(topic, set()).add(waiter)
+        try:
+            while True:
+                waiter.clear()
+                found = look()
+                left = deadline - time.monotonic()
+                if found is not None or left <= 0:
+                    return found
+                waiter.wait(min(left, self._reread_seconds))
+        finally:
+            with self._lock:
+                waiters = self._waiters[topic]
+                waiters.discard(waiter)
+                if not waiters:
+                    del self._waiters[topic]

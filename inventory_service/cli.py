@@ -1,0 +1,205 @@
+"""The command ``inventory-service``."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from inventory_service import __version__
+from inventory_service.config import ENV_PREFIX, Settings, SettingsError, load
+
+
+class _Group(click.Group):
+    """Commands whose known errors are one line, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        from inventory_service.problems import Problem
+        from inventory_service.vault import VaultError
+
+        try:
+            return super().invoke(ctx)
+        except Problem as problem:
+            raise click.ClickException(problem.detail) from problem
+        except (SettingsError, VaultError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Group)
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML file with settings.")
+@click.version_option(__version__)
+@click.pass_context
+def main(context: click.Context, config: Path | None) -> None:
+    """Metalpool's inventory service: the pool, the allocations, the operations, the REST API.
+
+    Settings come from a TOML file (default /etc/metalpool/service.toml, or METALPOOL_CONFIG) and from METALPOOL_*.
+    """
+    if config is not None:
+        os.environ[ENV_PREFIX + "CONFIG"] = str(config)
+    context.obj = load()
+
+
+@main.command()
+@click.pass_obj
+def init(settings: Settings) -> None:
+    """Prepare the state directory: keys, CA and certificate, tables, the first administrator's token."""
+    from inventory_service.setup import initialise
+
+    for made in initialise(settings):
+        click.echo(f"made: {made}")
+    click.echo(f"ready: {settings.state_dir}")
+
+
+@main.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Serve the API, the boot endpoints and the pages."""
+    from inventory_service.serve import serve as run
+
+    run(settings)
+
+
+@main.command()
+@click.pass_obj
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it there instead of printing it."
+)
+def openapi(settings: Settings, output: Path | None) -> None:
+    """Print the API's document (OpenAPI 3.1)."""
+    from inventory_service.document import openapi_document
+
+    text = openapi_document()
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+@main.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command("upgrade")
+@click.pass_obj
+def db_upgrade(settings: Settings) -> None:
+    """Bring the tables up to this version."""
+    from inventory_service.db import newest_revision, upgrade
+
+    upgrade(settings.database)
+    click.echo(f"the database stands at revision {newest_revision()}")
+
+
+@main.group()
+def user() -> None:
+    """Users."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.pass_obj
+def user_add(settings: Settings, name: str) -> None:
+    """Add a user; one that is there already stays as it is."""
+    from inventory_service.auth import ensure_user
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.write() as session:
+        ensure_user(session, name, "cli")
+    click.echo(f"user {name}")
+
+
+@user.command("list")
+@click.pass_obj
+def user_list(settings: Settings) -> None:
+    """List users."""
+    from sqlalchemy import select
+
+    from inventory_service.models import User
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.read() as session:
+        for name in session.scalars(select(User.name).order_by(User.name)):
+            click.echo(name)
+
+
+@main.group()
+def token() -> None:
+    """API tokens."""
+
+
+@token.command("create")
+@click.option("--user", "user_name", required=True, help="Whose token; the user is made when there is none.")
+@click.option("--role", type=click.Choice(["admin", "user", "worker"]), default="user", show_default=True)
+@click.option("--rack", help="For a worker's token: its rack, which is made when there is none.")
+@click.option("--days", type=click.IntRange(min=1), help="How long it is valid; without it, until it is revoked.")
+@click.option(
+    "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File for the token (mode 0600)."
+)
+@click.pass_obj
+def token_create(
+    settings: Settings, user_name: str, role: str, rack: str | None, days: int | None, output: Path
+) -> None:
+    """Make a token. It is written to a file and shown nowhere."""
+    from inventory_service import clock
+    from inventory_service.auth import create_token, ensure_rack, ensure_user
+    from inventory_service.services import open_services
+    from inventory_service.vault import write_secret
+
+    with open_services(settings).database.write() as session:
+        made, secret = create_token(
+            session,
+            ensure_user(session, user_name, "cli"),
+            role,
+            "cli",
+            rack=ensure_rack(session, rack, "cli") if rack else None,
+            expires_at=clock.now() + timedelta(days=days) if days else None,
+        )
+        write_secret(output, secret + "\n")
+    click.echo(f"token {made.id} of {user_name} ({role}) is in {output}")
+
+
+@token.command("list")
+@click.pass_obj
+def token_list(settings: Settings) -> None:
+    """List tokens by their numbers; the tokens themselves are not kept."""
+    from sqlalchemy import select
+    from sqlalchemy.orm import joinedload
+
+    from inventory_service.models import Token
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.read() as session:
+        query = select(Token).options(joinedload(Token.user), joinedload(Token.rack)).order_by(Token.id)
+        for one in session.scalars(query):
+            state = "revoked" if one.revoked_at else "valid"
+            used = f"{one.last_used_at:%Y-%m-%d %H:%M}Z" if one.last_used_at else "never"
+            rack = f" rack {one.rack.name}" if one.rack else ""
+            click.echo(f"{one.id}\t{one.user.name}\t{one.role}{rack}\t...{one.hint}\t{state}\tlast used {used}")
+
+
+@token.command("revoke")
+@click.argument("number", type=int)
+@click.pass_obj
+def token_revoke(settings: Settings, number: int) -> None:
+    """Revoke the token of that number."""
+    from inventory_service.auth import revoke_token
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.write() as session:
+        revoke_token(session, number, "cli")
+    click.echo(f"token {number} is revoked")
+
+
+@main.group()
+def config() -> None:
+    """Settings."""
+
+
+@config.command("show")
+@click.pass_obj
+def config_show(settings: Settings) -> None:
+    """Show the settings as they are in force, without secrets."""
+    click.echo(json.dumps(settings.redacted(), indent=2))

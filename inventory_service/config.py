@@ -1,0 +1,145 @@
+"""Settings: defaults, then a TOML file, then the environment (``METALPOOL_*``); checked before anything starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+DEFAULT_FILE = Path("/etc/metalpool/service.toml")
+ENV_PREFIX = "METALPOOL_"
+
+
+class SettingsError(Exception):
+    """The settings do not make sense; the text says which, and what is allowed."""
+
+
+class Settings(BaseModel):
+    """Everything that a site can set; times in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    state_dir: Path = Path("/var/lib/metalpool/service")
+    listen_address: str = "127.0.0.1"
+    listen_port: int = Field(default=8443, ge=1, le=65535)
+    database_url: str = ""
+    tls: bool = True
+    server_names: list[str] = Field(default_factory=lambda: ["localhost", "127.0.0.1", "::1"])
+    processes: int = Field(default=1, ge=1, description="more than one only with PostgreSQL")
+    request_threads: int = Field(default=64, ge=8)
+    long_polls: int = Field(default=48, ge=1, description="requests that may wait at the same time")
+    long_poll_seconds: int = Field(default=60, ge=1, description="the longest wait of one request")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+
+    lease_seconds: int = Field(default=30, ge=1)
+    by_hand_grace_seconds: int = Field(default=60, ge=1)
+    cancel_grace_seconds: int = Field(default=30, ge=1)
+    first_step_seconds: int = Field(default=120, ge=1, description="from the claim to the first step")
+    queue_seconds: int = Field(default=3600, ge=1, description="how long an operation waits for a worker")
+    attempts: int = Field(default=2, ge=1)
+    step_limits: dict[str, int] = Field(default_factory=dict, description='for example {"deploy.boot": 600}')
+    set_aside_after: int = Field(default=0, ge=0, description="lost allocations in a row; 0 is never")
+
+    default_zone: str = "default"
+    default_pool: str = "default"
+    default_rack: str = "local"
+    boot_url: str = Field(default="", description="what nodes see, e.g. http://rack/boot; empty: as they asked")
+    trusted_proxies: list[str] = Field(default_factory=lambda: ["127.0.0.1", "::1"])
+    auto_accept: bool = False
+    boot_requests_per_minute: int = Field(default=120, ge=1, description="of one source")
+    enlist_requests_per_minute: int = Field(default=10, ge=1, description="of one source")
+    login_requests_per_minute: int = Field(default=10, ge=1, description="of one source")
+    unaccepted_nodes: int = Field(default=100, ge=1, description="enlisted nodes that nobody accepted yet")
+    unaccepted_nodes_per_source: int = Field(default=3, ge=1)
+
+    @field_validator("step_limits")
+    @classmethod
+    def _limits_name_steps(cls, value: dict[str, int]) -> dict[str, int]:
+        from inventory_service.steps import STEPS
+
+        known = {f"{kind}.{step.name}" for kind, steps in STEPS.items() for step in steps}
+        for name, seconds in value.items():
+            if name not in known:
+                raise ValueError(f"{name!r} is no step; allowed: {', '.join(sorted(known))}")
+            if seconds < 1:
+                raise ValueError(f"{name}: {seconds} is not a number of seconds above 0")
+        return value
+
+    @property
+    def database(self) -> str:
+        """The database's URL; SQLite in the state directory when none is set."""
+        return self.database_url or f"sqlite:///{self.state_dir / 'metalpool.sqlite'}"
+
+    @property
+    def engine_database(self) -> str:
+        """Where DBOS keeps its workflows: beside the database."""
+        if self.database.startswith("sqlite"):
+            return f"sqlite:///{self.state_dir / 'engine.sqlite'}"
+        return self.database
+
+    @property
+    def vault_key_file(self) -> Path:
+        return self.state_dir / "vault.key"
+
+    @property
+    def session_key_file(self) -> Path:
+        return self.state_dir / "session.key"
+
+    @property
+    def tls_dir(self) -> Path:
+        return self.state_dir / "tls"
+
+    @property
+    def admin_token_file(self) -> Path:
+        return self.state_dir / "admin.token"
+
+    def redacted(self) -> dict[str, Any]:
+        """What ``config show`` prints: no password of a database URL."""
+        from sqlalchemy.engine import make_url
+
+        shown: dict[str, Any] = json.loads(self.model_dump_json())
+        shown["database_url"] = make_url(self.database).render_as_string(hide_password=True)
+        return shown
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, field in Settings.model_fields.items():
+        text = environ.get(ENV_PREFIX + name.upper())
+        if text is None:
+            continue
+        if field.annotation in (str, Path, int, bool):
+            found[name] = text
+            continue
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = [part.strip() for part in text.split(",") if part.strip()]
+    return found
+
+
+def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings.
+
+    :param file: a TOML file; by default ``METALPOOL_CONFIG``, else /etc/metalpool/service.toml when it exists
+    :raises SettingsError: a file that cannot be read, an unknown name, a value out of range
+    """
+    environ = os.environ if environ is None else environ
+    named = file or (Path(environ[ENV_PREFIX + "CONFIG"]) if environ.get(ENV_PREFIX + "CONFIG") else None)
+    path = named or DEFAULT_FILE
+    values: dict[str, Any] = {}
+    if named or path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"{path}: {error}") from error
+    try:
+        return Settings(**(values | _from_environment(environ)))
+    except ValidationError as error:
+        parts = [f"{'.'.join(str(one) for one in item['loc'])}: {item['msg']}" for item in error.errors()]
+        raise SettingsError(f"settings ({path} and {ENV_PREFIX}*): " + "; ".join(parts)) from error

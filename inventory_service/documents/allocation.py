@@ -1,0 +1,68 @@
+"""An allocation as answers show it; its credentials are not among it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from inventory_service.models import Allocation, Node, Operation, Pool, Zone
+
+
+def allocation_documents(session: Session, allocations: Sequence[Allocation]) -> list[dict[str, Any]]:
+    """Several allocations, loaded with their users, each with its latest operation."""
+    latest = (
+        select(Operation.allocation_id, func.max(Operation.created_at).label("at"))
+        .where(Operation.allocation_id.in_([one.id for one in allocations]))
+        .group_by(Operation.allocation_id)
+        .subquery()
+    )
+    operations = dict(
+        session.execute(
+            select(Operation.allocation_id, Operation.id).join(
+                latest, (latest.c.allocation_id == Operation.allocation_id) & (latest.c.at == Operation.created_at)
+            )
+        )
+        .tuples()
+        .all()
+    )
+    places = {
+        node_id: (zone, pool)
+        for node_id, zone, pool in session.execute(
+            select(Node.id, Zone.name, Pool.name)
+            .join(Zone, Zone.id == Node.zone_id)
+            .join(Pool, Pool.id == Node.pool_id)
+            .where(Node.id.in_([one.node_id for one in allocations]))
+        )
+    }
+    return [
+        {
+            "name": one.name,
+            "user": one.user.name,
+            "node": one.node_name,
+            "state": one.state,
+            "image": one.image,
+            "hostname": one.hostname,
+            "address": one.address,
+            "ssh_user": one.ssh_user,
+            "host_keys": one.host_keys,
+            "zone": place[0] if place else None,
+            "pool": place[1] if place else None,
+            "constraints": one.constraints,
+            "root_disk": one.root_disk,
+            "operation": operations.get(one.id),
+            "created_at": one.created_at,
+            "activated_at": one.activated_at,
+            "released_at": one.released_at,
+            "reason": one.reason,
+        }
+        for one in allocations
+        for place in [places.get(one.node_id or 0)]
+    ]
+
+
+def allocation_document(session: Session, allocation: Allocation) -> dict[str, Any]:
+    """One allocation, loaded with its user."""
+    return allocation_documents(session, [allocation])[0]

@@ -1,0 +1,165 @@
+"""Durable workflows: the only file that imports DBOS (pinned; its interface changes between versions).
+
+Every operation is one workflow whose id is the operation's. The workflow's payload is that id and nothing else, the
+operation's row is the truth, and every step can be run again: after ``kill -9`` the workflow goes on where it was.
+A reconciler starts the workflow of every open operation that has none, so the row alone is enough for it to happen.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from sqlalchemy import select
+
+from inventory_service.config import Settings
+from inventory_service.models import Operation
+from inventory_service.operations.outcome import conclude
+from inventory_service.operations.watch import Verdict, grant_grace, judge, open_operations, take_back
+from inventory_service.services import Services
+
+log = logging.getLogger(__name__)
+
+APPLICATION_VERSION = "operations-1"
+"""Names the shape of the workflow below; another name would strand the workflows that are under way."""
+EXECUTOR_ID = "region"
+RECONCILE_SECONDS = 5.0
+_STUCK = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+
+_services: Services | None = None
+
+
+def _parts() -> Services:
+    if _services is None:
+        raise RuntimeError("the engine is not started")
+    return _services
+
+
+@DBOS.step(name="dispatch", retries_allowed=True, max_attempts=8)
+def _dispatch(operation_id: str) -> None:
+    """Wake the workers of the operation's rack."""
+    services = _parts()
+    with services.database.read() as session:
+        rack = session.scalar(select(Operation.rack_id).where(Operation.id == operation_id))
+    services.changes.announce([f"rack:{rack}"])
+
+
+@DBOS.step(name="await_verdict", retries_allowed=True, max_attempts=8)
+def _await_verdict(operation_id: str) -> list[str | int | None]:
+    """Wait until something has to be done about the operation."""
+    services = _parts()
+
+    def look() -> Verdict:
+        with services.database.read() as session:
+            return judge(session, services.settings, operation_id)
+
+    while True:
+        verdict = look()
+        if verdict.kind != "wait":
+            return [verdict.kind, verdict.reason, verdict.epoch]
+        services.changes.wait_until(
+            f"operation:{operation_id}", lambda: None if look().kind == "wait" else True, verdict.seconds
+        )
+
+
+@DBOS.step(name="take_back", retries_allowed=True, max_attempts=8)
+def _take_back(operation_id: str, epoch: int) -> str | None:
+    """Take the operation from a silent worker; the answer is why it must fail instead of going on."""
+    services = _parts()
+    with services.database.write() as session:
+        return take_back(session, services.settings, operation_id, epoch)
+
+
+@DBOS.step(name="conclude", retries_allowed=True, max_attempts=8)
+def _conclude(operation_id: str, outcome: str, reason: str | None) -> None:
+    services = _parts()
+    with services.database.write() as session:
+        conclude(session, services.settings, operation_id, outcome, reason)
+
+
+@DBOS.workflow(name="operation")
+def _watch_over(operation_id: str) -> str:
+    """See one operation through, whatever its worker does."""
+    _dispatch(operation_id)
+    while True:
+        kind, reason, epoch = _await_verdict(operation_id)
+        if kind == "ended":
+            return operation_id
+        if kind == "lost":
+            why = _take_back(operation_id, int(epoch or 0))
+            if why is None:
+                _dispatch(operation_id)
+                continue
+            kind, reason = "failed", why
+        _conclude(operation_id, str(kind), str(reason) if reason else None)
+        return operation_id
+
+
+class Engine:
+    """DBOS inside this process, and the reconciler. One process of a region runs it."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._watched: set[str] = set()
+        self._stop = threading.Event()
+        self._reconciler = threading.Thread(target=self._reconcile_for_ever, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Take up the operations that were under way, and watch for new ones."""
+        global _services
+        _services = self._services
+        with self._services.database.write() as session:
+            grant_grace(session, self._services.settings)
+        DBOS(config=_configuration(self._services.settings))
+        DBOS.launch()
+        self._reconciler.start()
+
+    def stop(self) -> None:
+        """Let go; what is under way goes on when an engine starts again."""
+        self._stop.set()
+        self._services.changes.announce(["operations"])
+        self._reconciler.join(timeout=RECONCILE_SECONDS)
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+
+    def _reconcile_for_ever(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.reconcile()
+            except Exception:
+                log.exception("the reconciler could not look after the operations; it tries again")
+            self._services.changes.wait_until(
+                "operations", lambda: True if self._stop.is_set() or self._unwatched() else None, RECONCILE_SECONDS
+            )
+
+    def _unwatched(self) -> list[str]:
+        with self._services.database.read() as session:
+            return [one for one in open_operations(session) if one not in self._watched]
+
+    def reconcile(self) -> None:
+        """Give every open operation a workflow that runs; revive those whose workflow broke."""
+        with self._services.database.read() as session:
+            still_open = open_operations(session)
+        self._watched &= set(still_open)
+        for operation_id in still_open:
+            status = DBOS.get_workflow_status(operation_id)
+            if status is None:
+                with SetWorkflowID(operation_id):
+                    DBOS.start_workflow(_watch_over, operation_id)
+            elif status.status in _STUCK:
+                log.error("the workflow of operation %s broke (%s); it is taken up again", operation_id, status.status)
+                DBOS.resume_workflow(operation_id)
+            self._watched.add(operation_id)
+
+
+def _configuration(settings: Settings) -> DBOSConfig:
+    return {
+        "name": "metalpool",
+        "system_database_url": settings.engine_database,
+        "executor_id": EXECUTOR_ID,
+        "application_version": APPLICATION_VERSION,
+        "serializer": DBOSPortableJSONSerializer(),
+        "log_level": "WARNING",
+        "notification_listener_polling_interval_sec": 10.0,
+        "scheduler_polling_interval_sec": 300.0,
+    }

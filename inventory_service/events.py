@@ -1,0 +1,40 @@
+"""Everything that changes something leaves an event, in the same transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from inventory_service import clock
+from inventory_service.models import Allocation, Event, Node
+
+
+def record(
+    session: Session,
+    kind: str,
+    actor: str,
+    *,
+    node: Node | None = None,
+    allocation: Allocation | None = None,
+    operation_id: str | None = None,
+    **detail: Any,
+) -> None:
+    """Add an event to the transaction. The detail holds no secrets: it is shown to whoever may see the node.
+
+    :param kind: what happened, such as ``node.ready`` or ``security.checkin-refused``
+    :param actor: who did it: a user's name, ``worker <rack>``, ``boot <address>`` or ``engine``
+    """
+    session.add(
+        Event(
+            at=clock.now(),
+            kind=kind,
+            actor=actor,
+            node_id=node.id if node else None,
+            node_name=node.name if node else None,
+            allocation=allocation.name if allocation else None,
+            allocation_user_id=allocation.user_id if allocation else None,
+            operation_id=operation_id,
+            detail=detail,
+        )
+    )

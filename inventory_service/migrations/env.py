@@ -1,0 +1,41 @@
+"""Alembic's environment: the service's own tables, batch mode because SQLite alters tables by copying them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+from sqlalchemy import text
+
+from inventory_service.db import make_engine
+from inventory_service.models import Base
+from inventory_service.models.base import UtcDateTime
+
+
+def _render(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
+    """Write our own type as what it is in the database: a migration must not change when the models do."""
+    return "sa.DateTime()" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+def run() -> None:
+    """Run the migrations on the database that the caller named."""
+    engine = make_engine(context.config.attributes["url"])
+    try:
+        with engine.connect().execution_options(write=True) as connection:
+            context.configure(
+                connection=connection,
+                target_metadata=Base.metadata,
+                render_as_batch=True,
+                compare_type=True,
+                render_item=_render,
+                transaction_per_migration=False,
+            )
+            with context.begin_transaction():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(7146)"))
+                context.run_migrations()
+    finally:
+        engine.dispose()
+
+
+run()

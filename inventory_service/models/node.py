@@ -1,0 +1,95 @@
+"""A physical server: what constraints can use stands in columns, the rest in its facts document."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from inventory_service.models.base import Base
+from inventory_service.models.bmc import Bmc
+from inventory_service.models.hardware import Disk, Interface
+from inventory_service.models.places import Pool, Rack, Zone
+
+STATES = (
+    "new",
+    "commissioning",
+    "failed_commissioning",
+    "ready",
+    "allocated",
+    "deploying",
+    "failed_deploying",
+    "deployed",
+    "releasing",
+    "failed_releasing",
+    "testing",
+    "failed_testing",
+    "rescue",
+    "broken",
+    "retired",
+)
+
+
+class Node(Base):
+    """One physical server. ``state`` is written by ``states.advance()`` and by nothing else."""
+
+    __tablename__ = "node"
+    __table_args__ = (
+        CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in STATES)), name="state"),
+        CheckConstraint("power_state IN ('on', 'off', 'unknown')", name="power_state"),
+        Index("ix_node_free", "zone_id", "arch", "cpus", "memory_bytes", sqlite_where=text("state = 'ready'"),
+              postgresql_where=text("state = 'ready'")),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    uuid: Mapped[str | None] = mapped_column(unique=True)
+    serial: Mapped[str | None]
+    state: Mapped[str] = mapped_column(default="new", index=True)
+    reason: Mapped[str | None]
+    dirty: Mapped[bool] = mapped_column(default=False)
+    locked: Mapped[bool] = mapped_column(default=False)
+    lost_allocations: Mapped[int] = mapped_column(default=0)
+    zone_id: Mapped[int] = mapped_column(ForeignKey("zone.id"), index=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"), index=True)
+    rack_id: Mapped[int] = mapped_column(ForeignKey("rack.id"), index=True)
+    arch: Mapped[str]
+    firmware: Mapped[str | None]
+    cpus: Mapped[int | None]
+    memory_bytes: Mapped[int | None]
+    disk_bytes: Mapped[int | None]
+    power_state: Mapped[str] = mapped_column(default="unknown")
+    comment: Mapped[str] = mapped_column(default="")
+    vendor: Mapped[str | None]
+    product: Mapped[str | None]
+    root_disk: Mapped[str | None]
+    weak_boot_token: Mapped[bool] = mapped_column(default=False)
+    last_used_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+    zone: Mapped[Zone] = relationship(lazy="raise")
+    pool: Mapped[Pool] = relationship(lazy="raise")
+    rack: Mapped[Rack] = relationship(lazy="raise")
+    bmc: Mapped[Bmc | None] = relationship(lazy="raise", cascade="all, delete-orphan", passive_deletes=True)
+    tags: Mapped[list[NodeTag]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="NodeTag.tag"
+    )
+    interfaces: Mapped[list[Interface]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="Interface.id"
+    )
+    disks: Mapped[list[Disk]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="Disk.id"
+    )
+
+
+class NodeTag(Base):
+    """One tag of one node."""
+
+    __tablename__ = "node_tag"
+    __table_args__ = (Index("ix_node_tag_tag_node_id", "tag", "node_id"),)
+
+    node_id: Mapped[int] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True)

@@ -1,0 +1,233 @@
+"""Nodes as records: added by hand, changed, deleted, looked up. What happens to the machine is an operation."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Load, Session
+
+from inventory_service import clock
+from inventory_service.auth import check_name
+from inventory_service.config import Settings
+from inventory_service.constraints import parse_arch, parse_tags
+from inventory_service.db import touch
+from inventory_service.events import record
+from inventory_service.models import Allocation, Bmc, Interface, Node, NodeTag
+from inventory_service.places import ensure_pool, ensure_zone, find_rack
+from inventory_service.problems import Conflict, Invalid, NotFound
+from inventory_service.states import advance
+from inventory_service.vault import Vault
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+_DELETABLE = ("new", "ready", "failed_commissioning", "failed_testing", "broken", "retired")
+
+
+def whole_node(path: Load | None = None) -> tuple[Load, ...]:
+    """Loader options for a node with everything that an answer shows.
+
+    :param path: what leads to the node from another table
+    """
+    at = path or Load(Node)
+    return (
+        at.joinedload(Node.zone),
+        at.joinedload(Node.pool),
+        at.joinedload(Node.rack),
+        at.joinedload(Node.bmc),
+        at.selectinload(Node.tags),
+        at.selectinload(Node.interfaces),
+        at.selectinload(Node.disks),
+    )
+
+
+def find_node(session: Session, name: str) -> Node:
+    """The node of that name, whole.
+
+    :raises NotFound: there is none
+    """
+    node = session.scalar(select(Node).where(Node.name == name).options(*whole_node()))
+    if node is None:
+        raise NotFound("node", name)
+    return node
+
+
+def normal_mac(field: str, mac: str) -> str:
+    """A MAC address as the service keeps it: small letters, colons.
+
+    :raises Invalid: it is none
+    """
+    text = mac.strip().lower().replace("-", ":")
+    if not _MAC.fullmatch(text):
+        raise Invalid(field, mac, f"{mac!r} is not a MAC address", "six bytes in hex, such as 52:54:00:12:34:56")
+    return text
+
+
+def normal_uuid(field: str, uuid: str) -> str:
+    """An SMBIOS UUID as the service keeps it: small letters.
+
+    :raises Invalid: it is none
+    """
+    text = uuid.strip().lower()
+    if not _UUID.fullmatch(text):
+        raise Invalid(field, uuid, f"{uuid!r} is not a UUID", "such as 12345678-1234-5678-9abc-123456789abc")
+    return text
+
+
+def set_tags(node: Node, tags: list[str]) -> None:
+    """Give the node exactly these tags."""
+    wanted = set(parse_tags("tags", tags)) if tags else set()
+    for tag in wanted:
+        check_name("tags", tag)
+    node.tags = [one for one in node.tags if one.tag in wanted] + [
+        NodeTag(tag=tag) for tag in sorted(wanted - {one.tag for one in node.tags})
+    ]
+
+
+def set_bmc(node: Node, vault: Vault, values: dict[str, Any]) -> None:
+    """Set how the BMC is reached; a password is encrypted here, and None keeps the one there is."""
+    bmc = node.bmc or Bmc(kind="ipmi", address="", port=623)
+    bmc.kind = values.get("kind") or bmc.kind
+    bmc.address = values.get("address") or bmc.address
+    bmc.port = values.get("port") or bmc.port
+    bmc.username = values["username"] if values.get("username") is not None else bmc.username
+    if values.get("password") is not None:
+        bmc.password = vault.encrypt(values["password"])
+    if node.bmc is None:
+        node.bmc = bmc
+
+
+def add_node(session: Session, settings: Settings, vault: Vault, values: dict[str, Any], actor: str) -> Node:
+    """Add a node by hand. It is ``new``, and nothing on the machine is touched before it is commissioned.
+
+    :raises Conflict: its name, UUID or one of its MAC addresses is another node's
+    """
+    now = clock.now()
+    macs = [normal_mac(f"interfaces.{index}.mac", one["mac"]) for index, one in enumerate(values["interfaces"])]
+    node = Node(
+        name=check_name("name", values["name"]),
+        state="new",
+        uuid=normal_uuid("uuid", values["uuid"]) if values.get("uuid") else None,
+        serial=values.get("serial"),
+        zone_id=ensure_zone(session, values.get("zone") or settings.default_zone).id,
+        pool_id=ensure_pool(session, values.get("pool") or settings.default_pool).id,
+        rack_id=find_rack(session, values.get("rack") or settings.default_rack).id,
+        arch=parse_arch("arch", values["arch"]),
+        firmware=values.get("firmware"),
+        vendor=values.get("vendor"),
+        product=values.get("product"),
+        comment=values.get("comment") or "",
+        weak_boot_token=bool(values.get("weak_boot_token")),
+        created_at=now,
+        updated_at=now,
+        bmc=None,
+        tags=[],
+        disks=[],
+        interfaces=[
+            Interface(mac=mac, name=one.get("name"), lldp=None)
+            for mac, one in zip(macs, values["interfaces"], strict=True)
+        ],
+    )
+    set_tags(node, values.get("tags") or [])
+    if values.get("bmc"):
+        set_bmc(node, vault, values["bmc"])
+    session.add(node)
+    _flush_unique(session, node)
+    record(session, "node.added", actor, node=node, macs=macs)
+    touch(session, "nodes")
+    return find_node(session, node.name)
+
+
+def _flush_unique(session: Session, node: Node) -> None:
+    name, uuid = node.name, node.uuid
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(
+            f"node {name!r}: its name, its UUID ({uuid}) or one of its MAC addresses is another node's already",
+            field="name",
+            value=name,
+        ) from error
+
+
+def change_node(session: Session, vault: Vault, node: Node, values: dict[str, Any], actor: str) -> None:
+    """Change what a person may change; ``values`` holds only what is to change.
+
+    :raises Invalid: a value that the node cannot have
+    :raises Conflict: another node has that name or MAC address
+    """
+    for name in ("comment", "locked", "weak_boot_token", "serial", "firmware"):
+        if name in values:
+            setattr(node, name, values[name])
+    if "name" in values:
+        node.name = check_name("name", values["name"])
+    if "arch" in values:
+        node.arch = parse_arch("arch", values["arch"])
+    if "uuid" in values:
+        node.uuid = normal_uuid("uuid", values["uuid"]) if values["uuid"] else None
+    if "zone" in values:
+        node.zone = ensure_zone(session, values["zone"])
+    if "pool" in values:
+        node.pool = ensure_pool(session, values["pool"])
+    if "rack" in values:
+        node.rack = find_rack(session, values["rack"])
+    if "tags" in values:
+        set_tags(node, values["tags"])
+    if "root_disk" in values:
+        _set_root_disk(node, values["root_disk"])
+    if "bmc" in values:
+        if values["bmc"] is None:
+            node.bmc = None
+        else:
+            set_bmc(node, vault, values["bmc"])
+    if "interfaces" in values:
+        macs = {normal_mac("interfaces.mac", one["mac"]): one.get("name") for one in values["interfaces"]}
+        kept = [one for one in node.interfaces if one.mac in macs]
+        new = [
+            Interface(mac=mac, name=name, lldp=None)
+            for mac, name in macs.items()
+            if mac not in {one.mac for one in kept}
+        ]
+        node.interfaces = kept + new
+    node.updated_at = clock.now()
+    node.version += 1
+    _flush_unique(session, node)
+    record(session, "node.changed", actor, node=node, changed=sorted(values))
+    touch(session, "nodes")
+
+
+def _set_root_disk(node: Node, serial: str | None) -> None:
+    serials = [disk.serial for disk in node.disks if disk.serial]
+    if serial is not None and serial not in serials:
+        raise Invalid("root_disk", serial, f"node {node.name} has no disk with the serial {serial!r}", serials)
+    node.root_disk = serial
+
+
+def delete_node(session: Session, node: Node, actor: str) -> None:
+    """Forget a node that nobody holds and on which nothing is under way."""
+    if node.state not in _DELETABLE:
+        raise Conflict(
+            f"node {node.name} is {node.state}: release it first",
+            field="state",
+            value=node.state,
+            allowed=list(_DELETABLE),
+        )
+    record(session, "node.deleted", actor, node=node, name=node.name, uuid=node.uuid, serial=node.serial)
+    session.flush()
+    session.delete(node)
+    touch(session, "nodes")
+
+
+def take_out(session: Session, node: Node, verb: str, comment: str, actor: str) -> None:
+    """Take a node out of use (``set_aside`` or ``retire``), with the reason; an allocation that cannot end ends."""
+    advance(session, node, verb, actor, reason=comment)
+    node.comment = comment or node.comment
+    held = session.scalar(select(Allocation).where(Allocation.node_id == node.id, Allocation.state != "released"))
+    if held is not None:
+        held.state = "released"
+        held.released_at = clock.now()
+        held.reason = f"the node was taken out: {comment}"
+        held.credentials = None
+        touch(session, "allocations")

@@ -1,0 +1,1 @@
+"""The plain read-only pages: nodes and operations, for people."""

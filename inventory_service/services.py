@@ -1,0 +1,35 @@
+"""What the rules need to work: settings, database, vault. Made once a process, passed on explicitly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inventory_service.auth import ensure_rack
+from inventory_service.changes import Changes
+from inventory_service.config import Settings
+from inventory_service.db import Database
+from inventory_service.places import ensure_pool, ensure_zone
+from inventory_service.vault import Vault
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts that live as long as the process."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+
+    @property
+    def changes(self) -> Changes:
+        return self.database.changes
+
+
+def open_services(settings: Settings) -> Services:
+    """Open everything; the default zone, pool and rack are made when they are missing."""
+    services = Services(settings, Database(settings.database), Vault(settings.vault_key_file))
+    with services.database.write() as session:
+        ensure_zone(session, settings.default_zone)
+        ensure_pool(session, settings.default_pool)
+        ensure_rack(session, settings.default_rack, "engine")
+    return services
