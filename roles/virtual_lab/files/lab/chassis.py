@@ -21,8 +21,6 @@ from guest import Guest, PowerError
 from qmp import QmpError
 
 BOOT_DEVICES = ("none", "pxe", "default", "cdrom", "bios")
-# How many words a parameter's value has.
-PARAMETERS = {"power": 1, "boot": 1, "reset": 1, "shutdown": 1, "identify": 1}
 
 
 def get(guest: Guest, names: list[str]) -> None:
@@ -64,7 +62,7 @@ def main(arguments: list[str]) -> int:
             get(guest, words)
         elif verb == "set":
             with locked(Path("chassis.lock")):
-                for name, value in zip(words[::2], words[1::2]):
+                for name, value in zip(words[::2], words[1::2], strict=False):
                     set_parameter(guest, name, value)
         elif verb != "check":
             raise PowerError(f"chassis: {verb!r} is unknown; use get, set or check")

@@ -6,6 +6,7 @@ it cannot be stale and cannot belong to somebody else.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -75,6 +76,10 @@ class Guest:
         self.order(monitor, "none")
         self.set_boot_device("none")
 
+    def answers(self) -> bool:
+        """Whether QEMU has come as far as taking orders."""
+        return Path("monitor.sock").exists() and self.pid() is not None
+
     def on(self) -> None:
         """Starts QEMU unless it runs; returns when it runs the guest."""
         if self.pid():
@@ -85,7 +90,7 @@ class Guest:
         with open("qemu.log", "ab") as log:
             process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                                        close_fds=True)
-        started = wait_for(lambda: process.poll() is not None or Path("monitor.sock").exists() and bool(self.pid()), 20)
+        started = wait_for(lambda: process.poll() is not None or self.answers(), 20)
         if not started or process.returncode is not None:
             reason = Path("qemu.log").read_text(errors="replace").strip().rpartition("\n")[2]
             process.kill()
@@ -103,10 +108,8 @@ class Guest:
         pid = self.pid()
         if not pid:
             return
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         if not wait_for(lambda: self.pid() is None, 20):
             raise PowerError(f"{self.node.name}: QEMU (process {pid}) does not end")
         Path("qemu.pid").unlink(missing_ok=True)

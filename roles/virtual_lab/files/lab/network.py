@@ -26,11 +26,13 @@ class Network:
     rack_interface: str
     node_network: str
     bmc_network: str
+    ipv6_network: str
 
     @property
     def rack_addresses(self) -> list[str]:
         """The rack's addresses, with their prefix lengths: the first of each network."""
-        networks = [ipaddress.ip_network(text) for text in (self.node_network, self.bmc_network)]
+        texts = (self.node_network, self.bmc_network, self.ipv6_network)
+        networks = [ipaddress.ip_network(text) for text in texts if text]
         return [f"{network[1]}/{network.prefixlen}" for network in networks]
 
 
@@ -99,12 +101,14 @@ class Wiring:
             self.change(f"interface {net.rack_interface}",
                         ["ip", "link", "add", net.rack_interface, "type", "veth", "peer", "name", peer, "netns",
                          net.namespace],
+                        ["sysctl", "-qw", f"net.ipv6.conf.{net.rack_interface}.accept_ra=0"],
                         [*ip_in, "link", "set", peer, "master", net.bridge, "up"],
                         ["ip", "link", "set", net.rack_interface, "up"])
         present = addresses(links().get(net.rack_interface, {"addr_info": []}))
         for address in net.rack_addresses:
             if address not in present:
-                self.change(f"address {address}", ["ip", "address", "add", address, "dev", net.rack_interface])
+                self.change(f"address {address}", ["ip", "address", "add", address, "dev", net.rack_interface,
+                                                    *(["nodad"] if ":" in address else [])])
         self.bmc_addresses(bmc_addresses)
         for tap in taps:
             if tap not in self.inside():

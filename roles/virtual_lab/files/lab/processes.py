@@ -6,6 +6,7 @@ proc(5)) tells the two apart. A zombie counts as gone, because in a container no
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -62,7 +63,5 @@ def end(pid: int, seconds: float = 5) -> None:
 
 def reap(pid: int) -> None:
     """Collects the exit status when the process is a child of ours."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass

@@ -6,12 +6,12 @@ than 107 bytes, and a lab's directory can be anywhere.
 
 from __future__ import annotations
 
-from spec import Disk, Node
+from spec import Disk, Interface, Node
 
 FIRMWARE_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 FIRMWARE_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
-# Nehalem has what Debian asks for (x86-64-v2 included) and nothing that software emulation is slow at: with `max`, every
-# libc call takes its AVX2 path. rdrand lets firmware and kernel have entropy at once.
+# Nehalem has what Debian asks for (x86-64-v2 included) and nothing that software emulation is slow at: with `max`,
+# every libc call takes its AVX2 path. rdrand lets firmware and kernel have entropy at once.
 CPU = {"kvm": "host", "tcg": "Nehalem,+rdrand"}
 ACCELERATOR = {"kvm": "kvm", "tcg": "tcg,thread=multi"}
 
@@ -47,12 +47,25 @@ def disk_arguments(disk: Disk, number: int, bootindex: int) -> list[str]:
     return ["-drive", drive, "-device", devices[disk.bus]]
 
 
+def interface_arguments(node: Node, interface: Interface, number: int, bootindex: int) -> list[str]:
+    """Returns the arguments for one interface.
+
+    QEMU's cards carry iPXE as their boot ROM. OVMF has a PXE client and a virtio driver of its own, so there the ROM is
+    left out: the lab then has both kinds of machine, those that boot by their firmware's PXE and those that have iPXE.
+    """
+    rom = ",romfile=" if node.firmware == "uefi" and interface.model == "virtio-net-pci" else ""
+    return ["-netdev", f"tap,id=net{number},ifname={interface.tap},script=no,downscript=no", "-device",
+            f"{interface.model},id=nic{number},netdev=net{number},mac={interface.mac},bootindex={bootindex}{rom}"]
+
+
 def firmware_arguments(node: Node) -> list[str]:
-    """Returns the arguments for the firmware: SeaBIOS is QEMU's default, OVMF keeps its variables in a file of its own."""
+    """Returns the arguments for the firmware: SeaBIOS comes by itself, OVMF keeps its variables in a file."""
     if node.firmware == "bios":
         return []
     return ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE_CODE}",
-            "-drive", "if=pflash,unit=1,format=raw,file=firmware-variables.fd"]
+            "-drive", "if=pflash,unit=1,format=raw,file=firmware-variables.fd",
+            # As on most servers: network boot over IPv6 is off, or each boot from disk waits a minute for it.
+            "-fw_cfg", "name=opt/org.tianocore/IPv6Support,string=no"]
 
 
 def bmc_arguments(node: Node) -> list[str]:
@@ -72,13 +85,12 @@ def command(node: Node, accelerator: str, device: str) -> list[str]:
         device: the BMC's boot device for this start (see `boot_order`).
     """
     order = {identifier: place for place, identifier in enumerate(boot_order(node, device), start=1)}
+    identity = f"manufacturer={node.vendor},product={node.product},serial={node.serial}"
     # graphics=off: SeaBIOS and boot loaders talk on the serial line.
     line = ["qemu-system-x86_64", "-name", f"{node.name},debug-threads=on", "-nodefaults", "-no-user-config",
             "-display", "none", "-machine", "q35,graphics=off,smm=off", "-accel", ACCELERATOR[accelerator],
             "-cpu", CPU[accelerator], "-smp", str(node.cpus), "-m", str(node.memory_mib), "-rtc", "base=utc",
-            "-uuid", node.uuid,
-            "-smbios", f"type=1,manufacturer={node.vendor},product={node.product},serial={node.serial},uuid={node.uuid}",
-            "-smbios", f"type=2,manufacturer={node.vendor},product={node.product},serial={node.serial}",
+            "-uuid", node.uuid, "-smbios", f"type=1,{identity},uuid={node.uuid}", "-smbios", f"type=2,{identity}",
             "-smbios", f"type=3,manufacturer={node.vendor},serial={node.serial}",
             "-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=entropy",
             "-chardev", "socket,id=console,path=console.sock,server=on,wait=off,logfile=console.log,logappend=on",
@@ -91,6 +103,5 @@ def command(node: Node, accelerator: str, device: str) -> list[str]:
     for number, disk in enumerate(node.disks):
         line += disk_arguments(disk, number, order[f"disk{number}"])
     for number, interface in enumerate(node.interfaces):
-        line += ["-netdev", f"tap,id=net{number},ifname={interface.tap},script=no,downscript=no", "-device",
-                 f"{interface.model},id=nic{number},netdev=net{number},mac={interface.mac},bootindex={order[f'nic{number}']}"]
+        line += interface_arguments(node, interface, number, order[f"nic{number}"])
     return line

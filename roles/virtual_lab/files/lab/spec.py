@@ -207,11 +207,12 @@ def complete_node(entry: dict[str, Any], slot: int, network: dict[str, Any], whe
     for key in texts:
         texts[key] = str(entry.get(key) or texts[key])
         if not re.fullmatch(r"[A-Za-z0-9 ._-]{1,40}", texts[key]):
-            raise SpecError(f"{where}.{key}: {texts[key]!r} is not allowed; write 1 to 40 letters, digits, spaces, . _ -")
+            raise SpecError(f"{where}.{key}: {texts[key]!r} is not allowed; write at most 40 letters, digits, spaces, . _ -")
     node = Node(name=name, slot=slot, memory_mib=max(256, memory // 2**20),
                 cpus=whole(entry.get("cpus", 1), 1, 64, f"{where}.cpus"),
                 firmware=choice(entry.get("firmware", "uefi"), FIRMWARES, f"{where}.firmware"),
-                uuid=identifier, in_band_bmc=bool(entry.get("in_band_bmc", True)), bmc=bmc, **texts)
+                uuid=identifier, in_band_bmc=bool(entry.get("in_band_bmc", True)), bmc=bmc,
+                vendor=texts["vendor"], product=texts["product"], serial=texts["serial"])
     for number, disk in enumerate(entry.get("disks") or [{}]):
         node.disks.append(complete_disk(name, number, disk, f"{where}.disks[{number}]"))
     for number, interface in enumerate(entry.get("interfaces") or [{}]):
@@ -226,7 +227,7 @@ def names_of(entries: list[Any]) -> list[str]:
         where = f"virtual_lab_nodes[{number}].name"
         name = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(name, str) or not NAME.match(name):
-            raise SpecError(f"{where}: {name!r} is not allowed; write a lower-case letter, then letters, digits, dashes")
+            raise SpecError(f"{where}: {name!r} is not allowed; write lower-case letters, digits, dashes")
         if name in names:
             raise SpecError(f"{where}: {name!r} stands in the list twice; give every node its own name")
         names.append(name)
@@ -248,7 +249,8 @@ def assign_slots(names: list[str], known: dict[str, int]) -> dict[str, int]:
     return slots
 
 
-def complete(entries: list[Any], known: dict[str, int], network: dict[str, Any]) -> tuple[list[tuple[Node, str]], list[str]]:
+def complete(entries: list[Any], known: dict[str, int],
+             network: dict[str, Any]) -> tuple[list[tuple[Node, str]], list[str]]:
     """Completes the user's list.
 
     Args:
@@ -260,12 +262,12 @@ def complete(entries: list[Any], known: dict[str, int], network: dict[str, Any])
         The nodes that should be there, each with its BMC's factory password, and the names of those that should not.
     """
     names = names_of(entries)
-    absent = [name for name, entry in zip(names, entries) if entry.get("state", "present") == "absent"]
+    absent = [name for name, entry in zip(names, entries, strict=True) if entry.get("state", "present") == "absent"]
     for number, entry in enumerate(entries):
         choice(entry.get("state", "present"), ("present", "absent"), f"virtual_lab_nodes[{number}].state")
     slots = assign_slots(names, known)
     nodes = [complete_node(entry, slots[name], network, f"virtual_lab_nodes[{number}]")
-             for number, (name, entry) in enumerate(zip(names, entries)) if name not in absent]
+             for number, (name, entry) in enumerate(zip(names, entries, strict=True)) if name not in absent]
     seen: dict[str, str] = {}
     for node, _password in nodes:
         for interface in node.interfaces:
