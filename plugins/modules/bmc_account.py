@@ -120,13 +120,39 @@ EXAMPLES = r"""
 
 RETURN = r"""
 account:
-  description:
-    - The account as it is now, with what was changed (V(name), V(password), V(access), V(enabled), V(sol)).
-    - RV(account.sol) is null when the BMC does not tell. Empty without O(name).
+  description: The account as it is now; empty without O(name).
   returned: success
   type: dict
-  sample: {"id": 3, "name": "metalpool", "enabled": true, "privilege": "ADMINISTRATOR", "messaging": true, "sol": true,
-           "changes": ["name", "password", "access", "enabled", "sol"]}
+  contains:
+    id:
+      description: Its number on the BMC.
+      type: int
+      sample: 3
+    name:
+      description: Its name.
+      type: str
+      sample: metalpool
+    enabled:
+      description: Whether it is enabled; null when the BMC does not tell.
+      type: bool
+      sample: true
+    privilege:
+      description: Its privilege limit on the LAN channel.
+      type: str
+      sample: ADMINISTRATOR
+    messaging:
+      description: Whether it may use IPMI over the LAN channel.
+      type: bool
+      sample: true
+    sol:
+      description: Whether it may use serial over LAN; null when the BMC does not tell.
+      type: bool
+      sample: true
+    changes:
+      description: What was changed, of V(name), V(password), V(access), V(enabled) and V(sol).
+      type: list
+      elements: str
+      sample: [name, password, access, enabled, sol]
 verified:
   description:
     - Whether the rights were read back and the BMC tested the password.
@@ -272,10 +298,11 @@ def choose_lan(bmc, channel: int | None) -> dict:
     return next((lan for lan in found if lan["address"]), found[0])
 
 
-def needed_changes(bmc, user: User | None, wanted: dict, channel: int) -> list:
+def needed_changes(bmc, user: User, wanted: dict, channel: int) -> list:
     """What the account lacks, in the order in which it is set."""
-    if user is None:
-        return ["name", "password", "access", "enabled"] + (["sol"] if wanted["sol"] else [])
+    lacks_sol = wanted["sol"] and sol_is_allowed(bmc, channel, user.id) is False
+    if user.name != wanted["name"]:
+        return ["name", "password", "access", "enabled"] + (["sol"] if lacks_sol else [])
     changes = []
     if password_is(bmc, user.id, wanted["password"]) is not True:  # None: it cannot be known, so it is set
         changes.append("password")
@@ -283,7 +310,7 @@ def needed_changes(bmc, user: User | None, wanted: dict, channel: int) -> list:
         changes.append("access")
     if user.enabled is False:
         changes.append("enabled")
-    if wanted["sol"] and sol_is_allowed(bmc, channel, user.id) is False:
+    if lacks_sol:
         changes.append("sol")
     return changes
 
@@ -352,9 +379,8 @@ def ensure_lan_access(bmc, channel: int, check_mode: bool) -> bool:
 def ensure_account(bmc, module: AnsibleModule, users: list, channel: int) -> tuple:
     """Returns the account as it is, or would be, the changes, and whether the BMC tested the password."""
     wanted = {key: module.params[key] for key in ("name", "password", "sol")}
-    found = find_user(users, wanted["name"])
-    changes = needed_changes(bmc, found, wanted, channel)
-    user = found or find_by_id(users, free_id(users))
+    user = find_user(users, wanted["name"]) or find_by_id(users, free_id(users))
+    changes = needed_changes(bmc, user, wanted, channel)
     if module.check_mode:
         return (
             replace(user, name=wanted["name"], enabled=True, privilege=ADMINISTRATOR, messaging=True),

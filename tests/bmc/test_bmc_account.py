@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Metalpool contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Accounts of a BMC, over the LAN; tests/bmc/inband has the same module inside a guest, over KCS."""
+"""Accounts of a BMC, over the LAN; the tests with the virtual lab do the same inside a guest, over KCS."""
 
 from __future__ import annotations
 
