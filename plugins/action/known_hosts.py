@@ -9,7 +9,6 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.metalpool.core.plugins.plugin_utils import _known_hosts
 
 

@@ -21,11 +21,13 @@ options:
   token:
     description:
       - API token. Better not written into a playbook, see O(token_file).
-      - Else the environment variable E(METALPOOL_TOKEN), else V(token) in the profile, when the profile is for this O(url).
+      - Else the environment variable E(METALPOOL_TOKEN), else V(token) in the profile, when the profile is for this
+        O(url).
     type: str
   token_file:
     description:
-      - File with the API token. Else the environment variable E(METALPOOL_TOKEN_FILE), else V(token_file) in the profile.
+      - File with the API token. Else the environment variable E(METALPOOL_TOKEN_FILE), else V(token_file) in the
+        profile.
     type: path
   ca_file:
     description:
@@ -60,7 +62,8 @@ options:
     description: Id of the operation. Else C(operation_id) in the variable C(metalpool_claim).
     type: str
   epoch:
-    description: Epoch of the claim that this run has on the operation. Else C(epoch) in the variable C(metalpool_claim).
+    description:
+      - Epoch of the claim that this run has on the operation. Else C(epoch) in the variable C(metalpool_claim).
     type: int
 notes:
   - Runs on the controller, as one call of the API, without a module process and without a connection to the host.
@@ -75,11 +78,13 @@ options:
   url:
     description:
       - Address of the Metalpool service, such as V(https://pool.example:8443).
-      - Else the environment variable E(METALPOOL_URL), else V(url) in the profile V(~/.config/metalpool/config.toml) (E(METALPOOL_PROFILE) names another file).
+      - Else the environment variable E(METALPOOL_URL), else V(url) in the profile V(~/.config/metalpool/config.toml)
+        (E(METALPOOL_PROFILE) names another file).
     type: str
   token:
     description:
-      - API token. Else the environment variable E(METALPOOL_TOKEN), else V(token) in the profile, when the profile is for this O(url).
+      - API token. Else the environment variable E(METALPOOL_TOKEN), else V(token) in the profile, when the profile is
+        for this O(url).
     type: str
   token_file:
     description: File with the API token. Else the environment variable E(METALPOOL_TOKEN_FILE).

@@ -12,7 +12,8 @@ class ModuleDocFragment:
 options:
   wait:
     description:
-      - Whether to wait until the operation has ended. A failed operation then fails the task with the operation's reason.
+      - Whether to wait until the operation has ended. A failed operation then fails the task with the operation's
+        reason.
       - A module cannot show progress. Use O(wait=false) and then M(metalpool.core.operation_wait) to see each step.
     type: bool
     default: true

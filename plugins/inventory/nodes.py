@@ -11,10 +11,12 @@ description:
   - Gives the nodes that you have acquired and that are active as hosts; an administrator gets everybody's.
   - One request to the service brings everything.
   - The name of a host is the host name of its installed system; where two hosts have the same, the allocation's name.
-  - The host keys that the nodes reported are written to O(known_hosts_file), and ssh is told to accept nothing else, so the
+  - The host keys that the nodes reported are written to O(known_hosts_file), and ssh is told to accept nothing else,
+    so the
     first connection is verified. They are passed in C(ansible_ssh_common_args); put arguments of your own into
     C(ansible_ssh_args).
-  - Variables of each host are C(ansible_host), C(ansible_user), C(metalpool_allocation), C(metalpool_node), C(metalpool_zone),
+  - Variables of each host are C(ansible_host), C(ansible_user), C(metalpool_allocation), C(metalpool_node),
+    C(metalpool_zone),
     C(metalpool_pool), C(metalpool_tags), C(metalpool_image), C(metalpool_user), C(metalpool_arch), C(metalpool_cpus),
     C(metalpool_memory_bytes) and C(metalpool_host_keys).
 author:
@@ -62,12 +64,11 @@ plugin: metalpool.core.nodes
 """
 
 import typing as t
-from functools import lru_cache
+from functools import cache
 
 from ansible.errors import AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-
 from ansible_collections.metalpool.core.plugins.module_utils._api import Api
 from ansible_collections.metalpool.core.plugins.module_utils._errors import ApiError, Unreachable
 from ansible_collections.metalpool.core.plugins.module_utils._settings import CONNECTION_SPEC, SettingsError, resolve
@@ -78,7 +79,7 @@ SUFFIXES = ("metalpool.yml", "metalpool.yaml")
 FACTS = ("allocation", "node", "zone", "pool", "tags", "image", "user", "arch", "cpus", "memory_bytes", "host_keys")
 
 
-@lru_cache(maxsize=None)
+@cache
 def group_name(kind: str, value: str) -> str:
     """Name of the group of all hosts with this value."""
     return to_safe_group_name(f"{kind}_{value}", force=True, silent=True)

@@ -137,7 +137,8 @@ class Api:
                 if not _worth_repeating(exc, repeatable) or time.monotonic() + pause > deadline:
                     raise
                 if self._on_retry and not told:
-                    self._on_retry(f"{self.settings.url} is away ({exc.brief}); trying for {self.settings.retry_timeout} s")
+                    limit = self.settings.retry_timeout
+                    self._on_retry(f"{self.settings.url} is away ({exc.brief}); trying for {limit} s")
                     told = True
             # Jitter: a hundred plays must not come back in the same moment.
             time.sleep(pause * random.uniform(0.5, 1.0))
@@ -225,8 +226,8 @@ def _unreachable(exc: Exception, call: str, settings: Settings) -> Unreachable:
     if isinstance(reason, ssl.SSLCertVerificationError):
         used = settings.ca_file or "the system's CA certificates"
         return Unreachable(
-            f"{call}: the server's certificate was not accepted ({reason.verify_message or reason}), checked with {used}. "
-            "Give the service's CA certificate as ca_file or METALPOOL_CA_FILE.",
+            f"{call}: the server's certificate was not accepted ({reason.verify_message or reason}), "
+            f"checked with {used}. Give the service's CA certificate as ca_file or METALPOOL_CA_FILE.",
             brief="certificate not accepted",
         )
     if isinstance(reason, socket.gaierror) and reason.errno != socket.EAI_AGAIN:

@@ -8,7 +8,6 @@ import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils._api import Api, poll, segment
 from ansible_collections.metalpool.core.plugins.module_utils._errors import ApiError, Unreachable
 from ansible_collections.metalpool.core.plugins.module_utils._progress import ended, failure

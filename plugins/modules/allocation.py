@@ -74,7 +74,8 @@ options:
   image:
     description:
       - Image to deploy.
-      - Not given, it is the one of the highest version of those that the service has for O(arch), as long as all of these
+      - Not given, it is the one of the highest version of those that the service has for O(arch), as long as all of
+        these
         are of one operating system.
     type: str
   deploy:
@@ -110,7 +111,8 @@ options:
     elements: path
     default: []
   password_hash:
-    description: Hash of a password for O(user), as C(ansible.builtin.password_hash) makes it. Without it no password works.
+    description:
+      - Hash of a password for O(user), as C(ansible.builtin.password_hash) makes it. Without it no password works.
     type: str
   extra_users:
     description: More users to make.

@@ -8,9 +8,11 @@ DOCUMENTATION = r"""
 module: known_hosts
 short_description: Trust the host keys that nodes reported
 description:
-  - Writes addresses and host keys of allocations into a file of the user on the controller, so that the first connection
+  - Writes addresses and host keys of allocations into a file of the user on the controller, so that the first
+    connection
     to a node is verified without asking anybody.
-  - The inventory plugin P(metalpool.core.nodes#inventory) does this by itself; this is for a playbook that acquires a node
+  - The inventory plugin P(metalpool.core.nodes#inventory) does this by itself; this is for a playbook that acquires a
+    node
     and goes on with it.
   - Runs on the controller, without a module process and without a connection to the host.
 author:

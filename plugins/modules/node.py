@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: node
 short_description: Add, change or remove a physical server
 description:
-  - Adds a node by hand, with its BMC and the MAC addresses of its interfaces, instead of waiting for it to enlist itself.
+  - Adds a node by hand, with its BMC and the MAC addresses of its interfaces, instead of waiting for it to enlist
+    itself.
   - Changes where a node belongs and what is known of it. What commissioning learns (memory, disks ...) is not set here.
   - A node that was added is V(new) until it is commissioned, see M(metalpool.core.operation).
 author:
@@ -65,7 +66,8 @@ options:
   update_bmc_account:
     description:
       - When the account in O(bmc) is given to the service.
-      - V(on_create) - when it knows no account of that BMC. Commissioning makes an account of its own and forgets this one.
+      - V(on_create) - when it knows no account of that BMC. Commissioning makes an account of its own and forgets this
+        one.
       - V(always) - at every run; for a BMC whose account is known to be another one now.
     type: str
     choices: [on_create, always]
@@ -121,7 +123,8 @@ options:
     type: bool
   weak_boot_token:
     description:
-      - Whether the node may prove itself with a token from its boot loader because it has no BMC that it can read in-band.
+      - Whether the node may prove itself with a token from its boot loader because it has no BMC that it can read
+        in-band.
       - Another machine on the same network can then take its place. Needed for such nodes only.
     type: bool
   comment:
@@ -262,7 +265,8 @@ def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     wanted = given(module.params)
     node = api.find(f"/nodes/{segment(name)}")
     if "root_disk" in wanted and not (node or {}).get("disks"):
-        module.warn(f"root_disk={wanted.pop('root_disk')} is not set: the disks of {name} are known once it was commissioned")
+        serial = wanted.pop("root_disk")
+        module.warn(f"root_disk={serial} is not set: the disks of {name} are known once it was commissioned")
     if node is None:
         after = {"name": name, **shown(wanted)}
         result = {"changed": True, "diff": {"before": {}, "after": after}, "node": after}

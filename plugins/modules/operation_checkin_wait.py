@@ -30,7 +30,8 @@ attributes:
     support: full
 options:
   timeout_seconds:
-    description: Seconds to wait. The limit that M(metalpool.core.operation_step) returned for the step is a good choice.
+    description:
+      - Seconds to wait. The limit that M(metalpool.core.operation_step) returned for the step is a good choice.
     type: int
     default: 420
 """

@@ -45,7 +45,8 @@ options:
     type: dict
     default: {}
   ssh_public_key:
-    description: The SSH public key that the node's ephemeral OS is to accept. One of this and O(ssh_public_key_file) is needed.
+    description:
+      - The SSH public key that the node's ephemeral OS is to accept. One of this and O(ssh_public_key_file) is needed.
     type: str
   ssh_public_key_file:
     description: File on the controller with that key.
@@ -82,7 +83,8 @@ created:
   returned: success
   type: bool
 claim:
-  description: The claim, with the operation's id, epoch, kind, parameters and steps, and the node with its BMC. A secret.
+  description:
+    - The claim, with the operation's id, epoch, kind, parameters and steps, and the node with its BMC. A secret.
   returned: success
   type: dict
 """

@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: operation_phone_home_wait
 short_description: Wait until a claimed operation's node has phoned home from the installed system
 description:
-  - Asks the service, by long poll, until the node has phoned home from the installed system; fails when it has not in time.
+  - Asks the service, by long poll, until the node has phoned home from the installed system; fails when it has not in
+    time.
   - Nothing is polled on the node itself.
 author:
   - Metalpool contributors (@metalpool)
@@ -30,7 +31,8 @@ attributes:
     support: full
 options:
   timeout_seconds:
-    description: Seconds to wait. The limit that M(metalpool.core.operation_step) returned for the step is a good choice.
+    description:
+      - Seconds to wait. The limit that M(metalpool.core.operation_step) returned for the step is a good choice.
     type: int
     default: 600
 """

@@ -36,7 +36,7 @@ class Service:
     def __init__(self, port: int = 0) -> None:
         self.tls = False
         self.calls: list[Call] = []
-        self.answer: Callable[[Call], Reply] = lambda call: Reply(404, {"title": "There is no such thing", "status": 404})
+        self.answer: Callable[[Call], Reply] = lambda _call: Reply(404, {"title": "There is no such thing"})
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -80,7 +80,7 @@ class Service:
         self.answer = lambda call: left.pop(0) if len(left) > 1 else left[0]
 
     def route(self, routes: dict[str, Any]) -> None:
-        """Answer by ``METHOD /path`` below /api/v1, without the query; a Reply, a document, or a function of the call."""
+        """Answer by ``METHOD /path`` below /api/v1 without the query: a Reply, a document or a function of the call."""
 
         def answer(call: Call) -> Reply:
             found = routes.get(f"{call.method} {call.path.removeprefix('/api/v1').split('?')[0]}")

@@ -46,9 +46,15 @@ def test_an_address_has_the_keys_of_its_last_owner_only(tmp_path: Path) -> None:
     assert lines(path) == [f"10.0.0.1 {KEY}9 metalpool"]
 
 
-@pytest.mark.parametrize("host", [
-    Host("10.0.0.1", (f"{KEY}\n* {KEY}",)), Host("10.0.0.1", ("nonsense",)), Host("* 10.0.0.1", (KEY,)), Host("", (KEY,)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "host",
+    [
+        Host("10.0.0.1", (f"{KEY}\n* {KEY}",)),
+        Host("10.0.0.1", ("nonsense",)),
+        Host("* 10.0.0.1", (KEY,)),
+        Host("", (KEY,)),
+    ],
+)
 def test_refuses_what_would_spoil_the_file(tmp_path: Path, host: Host) -> None:
     path = tmp_path / "known_hosts"
     write(str(path), "https://a", [Host("10.0.0.2", (f"{KEY}2",))])

@@ -30,14 +30,18 @@ def test_options_win_over_environment_over_profile(profile: dict[str, str]) -> N
 
 
 def test_a_token_is_not_sent_to_a_server_it_was_not_meant_for(profile: dict[str, str]) -> None:
-    with pytest.raises(SettingsError, match="no API token for https://elsewhere.example"):
+    with pytest.raises(SettingsError, match=r"no API token for https://elsewhere\.example"):
         resolve({"url": "https://elsewhere.example"}, environ=profile)
     assert resolve({"url": "https://pool.example/api/v1/"}, environ=profile).token == "of-the-profile"
 
 
 def test_a_token_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("mp_x\n", encoding="utf-8")
-    environ = {"HOME": str(tmp_path), "METALPOOL_URL": "https://a.example", "METALPOOL_TOKEN_FILE": str(tmp_path / "token")}
+    environ = {
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "METALPOOL_URL": "https://a.example",
+        "METALPOOL_TOKEN_FILE": str(tmp_path / "token"),
+    }
     assert resolve(environ=environ).token == "mp_x"
     (tmp_path / "token").write_text("\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="is empty"):
@@ -63,7 +67,7 @@ def test_nothing_given_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["url = ", 'colour = "red"', "url = 3"])
 def test_a_profile_with_a_mistake_is_an_error(profile: dict[str, str], text: str) -> None:
     Path(profile["XDG_CONFIG_HOME"], "metalpool", "config.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(SettingsError, match="config.toml"):
+    with pytest.raises(SettingsError, match=r"config\.toml"):
         resolve(environ=profile)
 
 
