@@ -43,38 +43,48 @@ class Device:
         flags = (os.O_RDWR | os.O_EXCL) if write else os.O_RDONLY
         self.fd = os.open(path, flags | os.O_DIRECT | os.O_CLOEXEC)
         self.size = device_size(self.fd)
+        self._memory = aligned_buffer(ALIGNMENT)
 
     def __enter__(self) -> Device:
         return self
 
-    def __exit__(self, *unused: t.Any) -> None:
+    def __exit__(self, *unused: object) -> None:
         os.close(self.fd)
+        self._memory.close()
 
-    def read(self, offset: int, length: int) -> bytes:
-        """Exactly these bytes from the medium; offset and length are multiples of the logical block size."""
-        buffer = aligned_buffer(length)
-        try:
-            view = memoryview(buffer)
+    def _buffer(self, length: int) -> mmap.mmap:
+        """Memory that is used again: fresh pages cost more than the read itself."""
+        if len(self._memory) < length:
+            self._memory.close()
+            self._memory = aligned_buffer(length)
+        return self._memory
+
+    def fetch(self, offset: int, length: int) -> mmap.mmap:
+        """Read exactly these bytes from the medium into memory that the next call overwrites.
+
+        Offset and length are multiples of the logical block size.
+        """
+        buffer = self._buffer(length)
+        with memoryview(buffer) as view:
             done = 0
             while done < length:
-                count = os.preadv(self.fd, [view[done:length]], offset + done)
+                with view[done:length] as rest:
+                    count = os.preadv(self.fd, [rest], offset + done)
                 if count == 0:
                     raise OSError(errno.EIO, "end of %s at byte %d" % (self.path, offset + done))
                 done += count
-            view.release()
-            return buffer[:length]
-        finally:
-            buffer.close()
+        return buffer
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly these bytes from the medium."""
+        return self.fetch(offset, length)[:length]
 
     def write(self, offset: int, data: bytes) -> None:
         """Write these bytes; offset and length are multiples of the logical block size."""
-        buffer = aligned_buffer(len(data))
-        try:
-            buffer[:len(data)] = data
-            with memoryview(buffer) as view:
-                self.write_buffer(offset, view[:len(data)])
-        finally:
-            buffer.close()
+        buffer = self._buffer(len(data))
+        buffer[:len(data)] = data
+        with memoryview(buffer) as view:
+            self.write_buffer(offset, view[:len(data)])
 
     def write_buffer(self, offset: int, view: memoryview) -> None:
         """Write an aligned buffer without copying it."""

@@ -78,7 +78,8 @@ def find_disk(name: str) -> Disk:
         if not os.path.isdir("/sys/block/" + os.path.basename(real)):
             raise DiskProblem("disk: %s is not a whole disk; give the disk, not a partition or a file. %s" % (name, _what_there_is()))
         return read_disk(os.path.basename(real))
-    fitting = [disk for disk in list_disks() if name in (disk.serial, disk.wwn)]
+    wwn = "naa." + name[2:] if name.startswith("0x") else name
+    fitting = [disk for disk in list_disks() if name == disk.serial or wwn == disk.wwn]
     if not fitting:
         raise DiskProblem("disk: no disk of this node has the serial number or WWN %s. %s" % (name, _what_there_is()))
     if len(fitting) > 1:
@@ -197,6 +198,8 @@ def _transport(top: str, name: str) -> str | None:
         return "nvme"
     if name.startswith("mmcblk"):
         return "mmc"
+    if name.startswith("sd") and "/virtio" in device:
+        return "scsi"
     for mark, transport in (("/usb", "usb"), ("/ata", "sata"), ("/end_device-", "sas"), ("/rport-", "fc"), ("/session", "iscsi"),
                             ("/virtio", "virtio"), ("/virtual/", "virtual")):
         if mark in device:
@@ -222,10 +225,15 @@ def _serial(top: str, name: str, udev: dict) -> str | None:
 
 
 def _wwn(top: str, udev: dict) -> str | None:
+    """World wide name as the kernel writes it: naa., eui. or uuid. and hexadecimal digits.
+
+    The kernel's stand-ins for disks without one (t10., nvme.) are made of model and serial number, and are left out.
+    """
     text = _clean(read_text(top + "/wwid") or read_text(top + "/device/wwid"))
     if text and text.startswith(("naa.", "eui.", "uuid.")):
         return text
-    return _clean(udev.get("ID_WWN"))
+    known = _clean(udev.get("ID_WWN")) or ""
+    return "naa." + known[2:] if known.startswith("0x") else known if known.startswith("eui.") else None
 
 
 def _stable_path(name: str) -> str:

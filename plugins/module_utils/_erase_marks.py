@@ -9,7 +9,7 @@ import os
 import random
 import typing as t
 
-from ansible_collections.metalpool.core.plugins.module_utils._blockio import ALIGNMENT, MIB, Device, ranges
+from ansible_collections.metalpool.core.plugins.module_utils._blockio import MIB, Device, ranges
 
 GRANULE = 16  # not even so small a part of a mark may be left; by chance that happens once in 2^128
 LARGEST = 4096
@@ -68,8 +68,8 @@ def sample_zeros(device: Device, count: int, full_read_bytes: int) -> tuple[int,
         last = device.size // SAMPLE - 1
         places = {0, last} | {min(number * part + random.randrange(part), last) for number in range(count)}
         pieces = [(place * SAMPLE, SAMPLE) for place in sorted(places)]
+    zero = bytes(max(length for unused, length in pieces))
     zeros = 0
     for offset, length in pieces:
-        length = length // ALIGNMENT * ALIGNMENT or length
-        zeros += device.read(offset, length) == bytes(length)
+        zeros += device.read(offset, length) == zero[:length]
     return len(pieces), zeros, sum(length for unused, length in pieces)

@@ -57,7 +57,7 @@ def _random_reads(device: Device, seconds: float, evidence: dict) -> None:
     while blocks and time.monotonic() - started < seconds and evidence["random_reads"] < 1000:
         place = random.randrange(blocks) * ALIGNMENT
         try:
-            device.read(place, ALIGNMENT)
+            device.fetch(place, ALIGNMENT)
         except OSError as error:
             raise OSError(error.errno, "at byte %d: %s" % (place, error.strerror)) from error
         evidence["random_reads"] += 1
@@ -71,7 +71,7 @@ def _sequential_read(device: Device, seconds: float, evidence: dict) -> None:
     while offset + ALIGNMENT <= device.size and time.monotonic() - started < seconds:
         length = min(PIECE, (device.size - offset) // ALIGNMENT * ALIGNMENT)
         try:
-            device.read(offset, length)
+            device.fetch(offset, length)
         except OSError as error:
             raise OSError(error.errno, "between byte %d and %d: %s" % (offset, offset + length, error.strerror)) from error
         offset += length

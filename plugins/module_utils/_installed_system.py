@@ -110,7 +110,7 @@ def clean(system: InstalledSystem) -> list[str]:
         done += _removed(system, name)
     # what cloud-init remembers of a boot of the image while it was built
     for name in system.glob("/var/lib/cloud", "*"):
-        if os.path.basename(name) != "scripts":
+        if os.path.basename(name) not in ("scripts", "seed"):
             done += _removed(system, name)
     if system.read("/etc/machine-id").strip() not in ("", "uninitialized"):
         done.append("emptied /etc/machine-id")
@@ -208,6 +208,7 @@ def restrict_sshd(system: InstalledSystem) -> None:
 def write_seed(system: InstalledSystem, seed: dict[str, bytes], base: t.Any) -> None:
     """Put NoCloud's files and the base configuration in place; readable by root only, for they may hold a password's hash."""
     folder = "/var/lib/cloud/seed/nocloud"
+    system.remove("/var/lib/cloud/seed")
     os.makedirs(system.path(folder), mode=0o700, exist_ok=True)
     for name, data in seed.items():
         system.write("%s/%s" % (folder, name), data, 0o600)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import typing as t
 
@@ -129,11 +130,12 @@ def grow_last(name: str) -> dict:
     report = {"partition": last["path"], "fstype": last["fstype"], "before_bytes": last["size_bytes"], "note": None}
     _must(["sfdisk", "--no-reread", "--no-tell-kernel", "-N", str(last["number"]), path], stdin=", +\n")
     reread_partitions(path)
-    grower = GROWERS.get(last["fstype"])
-    if grower:
+    tool, grower = GROWERS.get(last["fstype"], (None, None))
+    if grower and shutil.which(tool):
         grower(last["path"])
     else:
-        report["note"] = "file system %s is not grown here" % last["fstype"]
+        report["note"] = "file system %s is not grown here%s; the installed system may do it at its first boot" % (
+            last["fstype"], " (%s is not installed)" % tool if tool else "")
     report["after_bytes"] = (read_int("/sys/class/block/%s/size" % os.path.basename(last["path"]), 0) or 0) * SECTOR
     return report
 
@@ -161,4 +163,5 @@ def _grow_btrfs(path: str) -> None:
         _must(["btrfs", "filesystem", "resize", "max", point])
 
 
-GROWERS = {"ext2": _grow_ext, "ext3": _grow_ext, "ext4": _grow_ext, "xfs": _grow_xfs, "btrfs": _grow_btrfs}
+GROWERS = {"ext2": ("resize2fs", _grow_ext), "ext3": ("resize2fs", _grow_ext), "ext4": ("resize2fs", _grow_ext),
+           "xfs": ("xfs_growfs", _grow_xfs), "btrfs": ("btrfs", _grow_btrfs)}
