@@ -207,7 +207,7 @@ def complete_node(entry: dict[str, Any], slot: int, network: dict[str, Any], whe
     for key in texts:
         texts[key] = str(entry.get(key) or texts[key])
         if not re.fullmatch(r"[A-Za-z0-9 ._-]{1,40}", texts[key]):
-            raise SpecError(f"{where}.{key}: {texts[key]!r} is not allowed; write at most 40 letters, digits, spaces, . _ -")
+            raise SpecError(f"{where}.{key}: {texts[key]!r} is not allowed; use up to 40 letters, digits, spaces, ._-")
     node = Node(name=name, slot=slot, memory_mib=max(256, memory // 2**20),
                 cpus=whole(entry.get("cpus", 1), 1, 64, f"{where}.cpus"),
                 firmware=choice(entry.get("firmware", "uefi"), FIRMWARES, f"{where}.firmware"),
