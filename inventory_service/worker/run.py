@@ -103,6 +103,7 @@ def run_playbook(directory: Path, kind: str, reporter: Reporter) -> tuple[str, s
             "ANSIBLE_SSH_PIPELINING": "True",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(directory / "cp"),
             "ANSIBLE_GATHERING": "explicit",
+            "ANSIBLE_NOCOLOR": "True",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
             "ANSIBLE_RETRY_FILES_ENABLED": "False",
         },
