@@ -11,13 +11,15 @@ import time
 
 import pytest
 
+SLACK = 6  # seconds that starting a module's process may take on a machine that does much else
+
 
 def test_wrong_password(bmc, run_module):
     run = run_module("bmc_info", bmc, bmc_password="wr0ng-of-tests")
     assert run.failed
     assert run["bmc_error"] == "auth"
     assert "bmc_password" in run["msg"]
-    assert run.seconds < 5
+    assert run.seconds < 4 + SLACK
     assert "wr0ng-of-tests" not in str(run.result)
 
 
@@ -26,7 +28,7 @@ def test_unknown_user(bmc, run_module):
     assert run.failed
     assert run["bmc_error"] == "auth"
     assert "'nobody'" in run["msg"]
-    assert run.seconds < 10
+    assert run.seconds < 10 + SLACK
 
 
 def test_privilege_that_is_too_low(make_scripted_bmc, run_module):
@@ -42,7 +44,7 @@ def test_bmc_without_a_free_session(make_scripted_bmc, run_module):
     assert run.failed
     assert run["bmc_error"] == "busy"
     assert "no free session" in run["msg"]
-    assert run.seconds < 5
+    assert run.seconds < 4 + SLACK
 
 
 @pytest.mark.parametrize("timeout", [3, 15])
@@ -53,7 +55,7 @@ def test_dead_bmc_fails_within_the_timeout(bmc, run_module, timeout):
     assert run["bmc_error"] == "unreachable"
     assert f"no answer from a BMC at {bmc.address} port {bmc.port}" in run["msg"]
     assert "firewall" in run["msg"]
-    assert run.seconds < timeout + 1
+    assert run.seconds < timeout + SLACK
 
 
 def test_bmc_that_stalls_fails_within_the_timeout_and_is_usable_after(bmc, run_module):
@@ -64,7 +66,7 @@ def test_bmc_that_stalls_fails_within_the_timeout_and_is_usable_after(bmc, run_m
         os.kill(bmc.pid, signal.SIGCONT)
     assert run.failed
     assert run["bmc_error"] == "unreachable"
-    assert run.seconds < 5
+    assert run.seconds < 4 + SLACK
     assert run_module("bmc_info", bmc)["power_state"] == "off"
 
 
@@ -73,7 +75,7 @@ def test_bmc_that_falls_silent_in_the_middle(make_scripted_bmc, run_module, comm
     run = run_module("bmc_boot_device", make_scripted_bmc(silent_after=commands), timeout=5, device="network")
     assert run.failed
     assert run["bmc_error"] in ("timeout", "unreachable")
-    assert run.seconds < 6
+    assert run.seconds < 5 + SLACK
 
 
 def test_state_is_unknown_when_the_answer_to_a_power_command_is_lost(make_scripted_bmc, run_module):
@@ -87,7 +89,7 @@ def test_name_that_does_not_resolve(run_module):
     assert run.failed
     assert run["bmc_error"] == "unreachable"
     assert "no-such-bmc.invalid" in run["msg"]
-    assert run.seconds < 11
+    assert run.seconds < 10 + SLACK
 
 
 @pytest.mark.parametrize(

