@@ -80,6 +80,7 @@ class ActionModule(OperationAction):
             return f"There is no operation to claim on the node {name}: give kind to have one made."
         operation = self.api.get(f"/operations/{segment(node['operation'])}").json
         return (
-            f"The operation {operation['kind']} on the node {name} is {operation['state']} and somebody else has it, most likely "
-            f"the rack's worker. Wait for it (metalpool.core.operation_wait, id {operation['id']}), or stop the worker first."
+            f"The operation {operation['kind']} on the node {name} is {operation['state']} and somebody else has it, "
+            f"most likely the rack's worker. Wait for it (metalpool.core.operation_wait, id {operation['id']}), "
+            "or stop the worker first."
         )

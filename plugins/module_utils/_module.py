@@ -79,8 +79,3 @@ def differences(current: t.Mapping[str, t.Any], wanted: t.Mapping[str, t.Any]) -
 def diff_of(current: t.Mapping[str, t.Any], changes: t.Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
     """The diff of a module's result: the changed fields only, before and after."""
     return {"before": {key: current.get(key) for key in changes}, "after": dict(changes)}
-
-
-def lower_macs(items: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
-    """The MAC addresses of interfaces in one spelling, sorted: aa:bb:cc:dd:ee:ff."""
-    return sorted(item["mac"].lower().replace("-", ":") for item in items)

@@ -75,7 +75,7 @@ options:
   interfaces:
     description:
       - Interfaces that the node boots from. Needed for a node that is added.
-      - For a node that exists, the list is compared by MAC address and replaced when it differs.
+      - For a node that exists, those that it lacks are added, by MAC address. Commissioning adds what it finds.
     type: list
     elements: dict
     suboptions:
@@ -199,7 +199,6 @@ from ansible_collections.metalpool.core.plugins.module_utils._module import (
     connected,
     diff_of,
     differences,
-    lower_macs,
     make_module,
 )
 
@@ -230,6 +229,11 @@ def given(params: dict[str, t.Any]) -> dict[str, t.Any]:
     return wanted
 
 
+def one_spelling(mac: str) -> str:
+    """A MAC address as the service spells it: aa:bb:cc:dd:ee:ff."""
+    return mac.strip().lower().replace("-", ":")
+
+
 def changes_to(node: dict[str, t.Any], wanted: dict[str, t.Any], update_bmc_account: str) -> dict[str, t.Any]:
     """What has to be changed at a node that exists."""
     plain = {key: wanted.get(key) for key in PLAIN}
@@ -238,8 +242,11 @@ def changes_to(node: dict[str, t.Any], wanted: dict[str, t.Any], update_bmc_acco
     changes = differences(node, plain)
     if "tags" in wanted and sorted(wanted["tags"]) != sorted(node.get("tags") or []):
         changes["tags"] = wanted["tags"]
-    if "interfaces" in wanted and lower_macs(wanted["interfaces"]) != lower_macs(node.get("interfaces") or []):
-        changes["interfaces"] = wanted["interfaces"]
+    there = [{key: one[key] for key in ("mac", "name") if one.get(key)} for one in node["interfaces"]]
+    known = {one["mac"] for one in there}
+    lacking = [one for one in wanted.get("interfaces", []) if one_spelling(one["mac"]) not in known]
+    if lacking:
+        changes["interfaces"] = there + lacking
     if "bmc" in wanted:
         bmc = node.get("bmc") or {}
         place = differences(bmc, {key: wanted["bmc"].get(key) for key in ("kind", "address", "port")})

@@ -56,10 +56,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def run_module(service: Service, environment: dict[str, str]) -> Callable[..., dict[str, Any]]:
     """Run a module in a process of its own against the server."""
 
-    def run(name: str, check: bool = False, **params: Any) -> dict[str, Any]:
+    def run(module_name: str, /, check: bool = False, **params: Any) -> dict[str, Any]:
         given = {"url": service.url, "token": "mp_secret", "retry_timeout": 5, **params, "_ansible_check_mode": check}
         done = subprocess.run(
-            [sys.executable, "-m", f"ansible_collections.metalpool.core.plugins.modules.{name}"],
+            [sys.executable, "-m", f"ansible_collections.metalpool.core.plugins.modules.{module_name}"],
             input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
             capture_output=True,
             text=True,
