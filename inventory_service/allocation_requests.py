@@ -13,6 +13,7 @@ from inventory_service.hostnames import check_hostname
 from inventory_service.images import find_image
 from inventory_service.models import Allocation, Image, Node, Operation, SshKey
 from inventory_service.node_records import find_node
+from inventory_service.operations.lookup import find_operation
 from inventory_service.operations.request import busy, open_operation, request_operation
 from inventory_service.problems import Conflict, Forbidden, Invalid, NotFound
 from inventory_service.services import Services
@@ -136,7 +137,7 @@ def release(session: Session, services: Services, allocation: Allocation, actor:
     node = _node_of(session, allocation)
     running = open_operation(session, node.id)
     if running is not None and running.kind == "release":
-        return running
+        return find_operation(session, running.id)
     if running is not None:
         raise busy(node, running)
     operation = request_operation(session, services.settings, node, "release", actor, allocation=allocation)

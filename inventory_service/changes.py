@@ -21,6 +21,20 @@ class Changes:
         self._lock = threading.Lock()
         self._waiters: dict[str, set[threading.Event]] = {}
         self._reread_seconds = reread_seconds
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the process ends: nobody may wait any more."""
+        return self._closed
+
+    def close(self) -> None:
+        """Wake everybody for good."""
+        with self._lock:
+            self._closed = True
+            for waiters in self._waiters.values():
+                for waiter in waiters:
+                    waiter.set()
 
     def announce(self, topics: Iterable[str]) -> None:
         """Wake everybody who waits for one of the topics."""
@@ -40,7 +54,7 @@ class Changes:
                 waiter.clear()
                 found = look()
                 left = deadline - time.monotonic()
-                if found is not None or left <= 0:
+                if found is not None or left <= 0 or self._closed:
                     return found
                 waiter.wait(min(left, self._reread_seconds))
         finally:

@@ -81,14 +81,14 @@ def _tag(_session: Session, field: str, value: Any) -> list[Constraint]:
 
 
 def _zone(session: Session, field: str, value: Any) -> list[Constraint]:
-    names = dict(session.execute(select(Zone.name, Zone.id)).tuples().all())
+    names = dict(session.execute(select(Zone.name, Zone.id)).all())
     if value not in names:
         raise Invalid(field, value, f"there is no zone {str(value)!r}", sorted(names))
     return [Constraint("zone", str(value), Node.zone_id == names[value])]
 
 
 def _pool(session: Session, field: str, value: Any) -> list[Constraint]:
-    names = dict(session.execute(select(Pool.name, Pool.id)).tuples().all())
+    names = dict(session.execute(select(Pool.name, Pool.id)).all())
     if value not in names:
         raise Invalid(field, value, f"there is no pool {str(value)!r}", sorted(names))
     return [Constraint("pool", str(value), Node.pool_id == names[value])]

@@ -30,6 +30,10 @@ _STUCK = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _services: Services | None = None
 
 
+class _Stopping(BaseException):
+    """The process ends. It is no Exception, so DBOS records nothing: the workflow stays pending, to be taken up again."""
+
+
 def _parts() -> Services:
     if _services is None:
         raise RuntimeError("the engine is not started")
@@ -58,6 +62,8 @@ def _await_verdict(operation_id: str) -> list[str | int | None]:
         verdict = look()
         if verdict.kind != "wait":
             return [verdict.kind, verdict.reason, verdict.epoch]
+        if services.changes.closed:
+            raise _Stopping
         services.changes.wait_until(
             f"operation:{operation_id}", lambda: None if look().kind == "wait" else True, verdict.seconds
         )
@@ -78,7 +84,7 @@ def _conclude(operation_id: str, outcome: str, reason: str | None) -> None:
         conclude(session, services.settings, operation_id, outcome, reason)
 
 
-@DBOS.workflow(name="operation")
+@DBOS.workflow(name="operation", max_recovery_attempts=None)
 def _watch_over(operation_id: str) -> str:
     """See one operation through, whatever its worker does."""
     _dispatch(operation_id)
@@ -99,8 +105,9 @@ def _watch_over(operation_id: str) -> str:
 class Engine:
     """DBOS inside this process, and the reconciler. One process of a region runs it."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, polling_seconds: float = 5.0) -> None:
         self._services = services
+        self._polling_seconds = polling_seconds
         self._watched: set[str] = set()
         self._stop = threading.Event()
         self._reconciler = threading.Thread(target=self._reconcile_for_ever, name="reconciler", daemon=True)
@@ -111,15 +118,19 @@ class Engine:
         _services = self._services
         with self._services.database.write() as session:
             grant_grace(session, self._services.settings)
-        DBOS(config=_configuration(self._services.settings))
+        DBOS(config=_configuration(self._services.settings, self._polling_seconds))
         DBOS.launch()
         self._reconciler.start()
 
     def stop(self) -> None:
-        """Let go; what is under way goes on when an engine starts again."""
+        """Let go, at once; what is under way goes on when an engine starts again."""
         self._stop.set()
-        self._services.changes.announce(["operations"])
+        self._services.changes.close()
         self._reconciler.join(timeout=RECONCILE_SECONDS)
+
+    def close(self) -> None:
+        """Let go, and take DBOS down too, so that another engine can start in this process."""
+        self.stop()
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
     def _reconcile_for_ever(self) -> None:
@@ -152,7 +163,7 @@ class Engine:
             self._watched.add(operation_id)
 
 
-def _configuration(settings: Settings) -> DBOSConfig:
+def _configuration(settings: Settings, polling_seconds: float) -> DBOSConfig:
     return {
         "name": "metalpool",
         "system_database_url": settings.engine_database,
@@ -160,6 +171,6 @@ def _configuration(settings: Settings) -> DBOSConfig:
         "application_version": APPLICATION_VERSION,
         "serializer": DBOSPortableJSONSerializer(),
         "log_level": "WARNING",
-        "notification_listener_polling_interval_sec": 10.0,
+        "notification_listener_polling_interval_sec": polling_seconds,
         "scheduler_polling_interval_sec": 300.0,
     }

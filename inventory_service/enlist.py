@@ -53,7 +53,7 @@ def enlist(session: Session, services: Services, said: dict[str, Any], source: s
     :raises TooMany: too many nodes wait to be accepted, from this source or in all
     """
     macs = [normal_mac("interfaces.mac", one["mac"]) for one in said["interfaces"]]
-    uuid = normal_uuid("uuid", said["uuid"]) if said.get("uuid") else None
+    uuid = normal_uuid("uuid", said.get("uuid"))
     known = known_nodes(session, uuid, macs)
     if any(node.state != "new" for node in known) or len(known) > 1:
         return _refuse_known(session, known, said, source)

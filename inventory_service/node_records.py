@@ -23,6 +23,12 @@ from inventory_service.vault import Vault
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+_PLACEHOLDERS = (
+    "00000000-0000-0000-0000-000000000000",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    "03000200-0400-0500-0006-000700080009",
+)
+"""UUIDs that many machines share because their maker set none (SMBIOS 3.7, section 7.2.1, and a common default)."""
 _DELETABLE = ("new", "ready", "failed_commissioning", "failed_testing", "broken", "retired")
 
 
@@ -65,12 +71,14 @@ def normal_mac(field: str, mac: str) -> str:
     return text
 
 
-def normal_uuid(field: str, uuid: str) -> str:
-    """An SMBIOS UUID as the service keeps it: small letters.
+def normal_uuid(field: str, uuid: str | None) -> str | None:
+    """An SMBIOS UUID as the service keeps it: small letters; None where a maker left a placeholder.
 
     :raises Invalid: it is none
     """
-    text = uuid.strip().lower()
+    text = (uuid or "").strip().lower()
+    if not text or text in _PLACEHOLDERS:
+        return None
     if not _UUID.fullmatch(text):
         raise Invalid(field, uuid, f"{uuid!r} is not a UUID", "such as 12345678-1234-5678-9abc-123456789abc")
     return text
@@ -109,7 +117,7 @@ def add_node(session: Session, settings: Settings, vault: Vault, values: dict[st
     node = Node(
         name=check_name("name", values["name"]),
         state="new",
-        uuid=normal_uuid("uuid", values["uuid"]) if values.get("uuid") else None,
+        uuid=normal_uuid("uuid", values.get("uuid")),
         serial=values.get("serial"),
         zone_id=ensure_zone(session, values.get("zone") or settings.default_zone).id,
         pool_id=ensure_pool(session, values.get("pool") or settings.default_pool).id,
@@ -166,7 +174,7 @@ def change_node(session: Session, vault: Vault, node: Node, values: dict[str, An
     if "arch" in values:
         node.arch = parse_arch("arch", values["arch"])
     if "uuid" in values:
-        node.uuid = normal_uuid("uuid", values["uuid"]) if values["uuid"] else None
+        node.uuid = normal_uuid("uuid", values["uuid"])
     if "zone" in values:
         node.zone = ensure_zone(session, values["zone"])
     if "pool" in values:

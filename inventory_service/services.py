@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inventory_service.auth import ensure_rack
 from inventory_service.changes import Changes
 from inventory_service.config import Settings
-from inventory_service.db import Database
+from inventory_service.db import Database, newest_revision, revision_of, upgrade
 from inventory_service.places import ensure_pool, ensure_zone
 from inventory_service.vault import Vault
 
@@ -23,6 +23,16 @@ class Services:
     @property
     def changes(self) -> Changes:
         return self.database.changes
+
+
+def open_upgraded(settings: Settings) -> Services:
+    """Open everything; the tables of an older version are brought up to date first."""
+    database = Database(settings.database)
+    stands_at = revision_of(database.engine)
+    database.close()
+    if stands_at != newest_revision():
+        upgrade(settings.database)
+    return open_services(settings)
 
 
 def open_services(settings: Settings) -> Services:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import logging
 import os
 import signal
+from multiprocessing.util import Finalize
 
 from apiflask import APIFlask
 
 from inventory_service.app import create_app
 from inventory_service.config import load
 from inventory_service.engine import Engine
-from inventory_service.services import open_services
+from inventory_service.services import open_upgraded
 
 _PR_SET_PDEATHSIG = 1
 
@@ -31,8 +31,9 @@ def create() -> APIFlask:
     _die_with_parent()
     settings = load()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    services = open_services(settings)
+    services = open_upgraded(settings)
     engine = Engine(services)
     engine.start()
-    atexit.register(engine.stop)
+    # Before Python waits for the threads of workflows, which wait for the engine to stop.
+    Finalize(None, engine.stop, exitpriority=100)
     return create_app(services)

@@ -39,7 +39,9 @@ def boot_base_url() -> str:
     host, scheme = request.host, request.scheme
     if (request.remote_addr or "") in settings.trusted_proxies:
         host = request.headers.get("X-Forwarded-Host", host)
-        scheme = "https" if request.headers.get("X-Forwarded-Proto") == "https" else "http"
+        scheme = request.headers.get("X-Forwarded-Proto", scheme)
+    if scheme not in ("http", "https"):
+        scheme = "http"
     return f"{scheme}://{host}/boot" if _HOST.fullmatch(host) else "/boot"
 
 

@@ -33,7 +33,7 @@ def ipxe() -> Response:
     """The iPXE script of a machine: `mac`, `uuid`, `platform` (efi or pcbios) as iPXE's settings give them."""
     said = request.args
     mac = normal_mac("mac", said["mac"]) if said.get("mac") else None
-    uuid = normal_uuid("uuid", said["uuid"]) if said.get("uuid") else None
+    uuid = normal_uuid("uuid", said.get("uuid"))
     if mac is None and uuid is None:
         raise Invalid("mac", None, "say which machine asks: mac or uuid")
     machine = Machine(mac=mac, uuid=uuid, platform="efi" if said.get("platform") == "efi" else "pcbios")
@@ -59,7 +59,7 @@ def checkin(said: CheckInIn) -> dict[str, Any] | Response:
         token=said.token,
         host_key=" ".join(said.host_key.split()[:2]),
         address=said.address or source,
-        uuid=said.uuid.lower() if said.uuid else None,
+        uuid=normal_uuid("uuid", said.uuid),
         macs=tuple(normal_mac("macs", mac) for mac in said.macs),
     )
     with parts.database.write() as session:

@@ -24,9 +24,7 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
             select(Operation.allocation_id, Operation.id).join(
                 latest, (latest.c.allocation_id == Operation.allocation_id) & (latest.c.at == Operation.created_at)
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     places = {
         node_id: (zone, pool)

@@ -38,9 +38,7 @@ def node_documents(session: Session, nodes: Sequence[Node], *, with_bmc: bool) -
             select(Operation.node_id, Operation.id).where(
                 Operation.node_id.in_(ids), Operation.state.in_(("queued", "running"))
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     return [_document(node, held.get(node.id), running.get(node.id), with_bmc) for node in nodes]
 

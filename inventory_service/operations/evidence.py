@@ -14,7 +14,7 @@ from inventory_service.constraints import ARCHITECTURES
 from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.models import Bmc, Disk, Erasure, Interface, Node, NodeFacts, Operation, ScriptResult
-from inventory_service.node_records import normal_mac
+from inventory_service.node_records import normal_mac, normal_uuid
 from inventory_service.operations.lookup import changed, say
 from inventory_service.problems import Conflict, Invalid
 from inventory_service.vault import Vault
@@ -74,8 +74,7 @@ def _fill_columns(node: Node, facts: dict[str, Any]) -> None:
     node.vendor = system.get("vendor") or node.vendor
     node.product = system.get("product") or node.product
     node.serial = system.get("serial") or node.serial
-    if system.get("uuid"):
-        node.uuid = str(system["uuid"]).lower()
+    node.uuid = normal_uuid("facts.system.uuid", system.get("uuid")) or node.uuid
 
 
 def _fill_disks(node: Node, disks: Sequence[dict[str, Any]]) -> None:
