@@ -37,16 +37,20 @@ class World:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.services = open_services(settings)
-        self.app = create_app(self.services)
-        self.app.config["PROPAGATE_EXCEPTIONS"] = False
         self.engine: Engine | None = None
+        self.open()
         self._numbers = itertools.count(1)
         self._tokens: dict[str, str] = {}
         self.admin = self.token("root", "admin")
         self.user = self.token("alice", "user")
         self.other = self.token("bob", "user")
         self.worker = self.token("worker", "worker", rack=settings.default_rack)
+
+    def open(self) -> None:
+        """Open the state directory, as a process that starts does."""
+        self.services = open_services(self.settings)
+        self.app = create_app(self.services)
+        self.app.config["PROPAGATE_EXCEPTIONS"] = False
 
     def start_engine(self) -> None:
         self.engine = Engine(self.services, polling_seconds=0.05)
