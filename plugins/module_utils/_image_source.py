@@ -21,7 +21,7 @@ DECOMPRESSORS = {
     "raw.xz": ["xz", "-dc", "-T0", "-"],
     "raw.gz": ["gzip", "-dc", "-"],
 }
-READ_BYTES = 1 << 20
+READ_BYTES = 1 << 18
 PIPE_BYTES = 1 << 20  # the most an unprivileged process may ask for; fewer wake-ups than the 64 KiB of default
 LEAST_BYTES_PER_STALL = 1 << 16  # a server that trickles is as good as one that stands
 
@@ -86,9 +86,10 @@ class ImageSource:
     def _fetch(self, feed: t.Any) -> None:
         started = window_start = time.monotonic()
         window_bytes = 0
+        memory = memoryview(bytearray(READ_BYTES))
         try:
             while not self.stopped:
-                data = self._response.read1(READ_BYTES)
+                data = self._receive(memory)
                 now = time.monotonic()
                 if not data:
                     break
@@ -102,9 +103,8 @@ class ImageSource:
                 self._digest.update(data)
                 # zstd may be held up by the disk for long: the clock of the network starts anew after it
                 feed_start = time.monotonic()
-                view = memoryview(data)
-                while len(view):
-                    view = view[feed.write(view):]
+                while len(data):
+                    data = data[feed.write(data):]
                 window_start += time.monotonic() - feed_start
         except BrokenPipeError:
             self.problem = self.problem or "unpacking"
@@ -118,6 +118,16 @@ class ImageSource:
             except OSError:
                 pass
             self._response.close()
+
+    def _receive(self, memory: memoryview) -> memoryview:
+        """What has come, at most as much as there is room for; empty at the end.
+
+        Into the same memory each time, and past http.client: fresh memory for each piece costs more than all the rest.
+        """
+        if self.total_bytes is None or self._response.chunked:
+            return memoryview(self._response.read1(READ_BYTES))
+        room = min(READ_BYTES, self.total_bytes - self.read_bytes)
+        return memory[:self._response.fp.readinto1(memory[:room])] if room else memory[:0]
 
     def stop(self) -> None:
         """Give up: the writer failed."""
