@@ -77,6 +77,17 @@ class Wiring:
         """Returns the interfaces inside the namespace."""
         return links("-n", self.network.namespace) if self.exists() else {}
 
+    def free(self) -> None:
+        """Raises when another interface of the host is in one of the networks: replies would take that way."""
+        for name, link in links().items():
+            for entry in link["addr_info"] if name != self.network.rack_interface else []:
+                there = ipaddress.ip_network(f"{entry['local']}/{entry['prefixlen']}", strict=False)
+                for address in self.network.rack_addresses:
+                    wanted = ipaddress.ip_network(address, strict=False)
+                    if wanted.version == there.version and wanted.overlaps(there):
+                        raise RuntimeError(f"network {wanted}: interface {name} has {entry['local']} in it already; "
+                                           "give the lab other networks (virtual_lab_network, virtual_lab_bmc_network)")
+
     def present(self, bmc_addresses: list[str], taps: list[str]) -> None:
         """Makes the namespace, the bridge with the BMCs' addresses, the cable and the taps.
 
@@ -84,6 +95,7 @@ class Wiring:
             bmc_addresses: the BMCs' addresses, without prefix length.
             taps: the names of the taps.
         """
+        self.free()
         net = self.network
         ip_in = ["ip", "-n", net.namespace]
         if not self.exists():
