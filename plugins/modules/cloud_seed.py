@@ -191,7 +191,8 @@ def local_interfaces():
     found = []
     for entry in run_json(["ip", "-j", "-4", "address", "show", "scope", "global", "up"], 30) or []:
         if entry.get("addr_info") and os.path.exists("/sys/class/net/%s/device" % entry["ifname"]):
-            found.append({"mac": entry["address"], "name": entry["ifname"]})
+            # ip -4 leaves the MAC address out
+            found.append({"mac": read_text("/sys/class/net/%s/address" % entry["ifname"]), "name": entry["ifname"]})
     return found
 
 
