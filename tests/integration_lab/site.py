@@ -63,7 +63,7 @@ class LabSite:
             "virtual_lab_directory": str(directory / "lab"), "virtual_lab_namespace": self.namespace,
             "virtual_lab_rack_interface": self.interface, "virtual_lab_network": f"172.30.{number}.0/24",
             "virtual_lab_bmc_network": f"172.30.{number + 1}.0/24",
-            "virtual_lab_ipv6_network": f"fd6d:7000:{number}::/64", "virtual_lab_accelerator": "tcg",
+            "virtual_lab_accelerator": "tcg",
             "virtual_lab_nodes": [{**node, "bmc": {"password": PASSWORD}} for node in NODES]}
         self.boot_variables: dict[str, Any] = {
             "boot_server_interface": self.interface, "boot_server_name": mark,
