@@ -54,6 +54,7 @@ BLUEPRINTS = (
     pages.bp,
 )
 
+_TAGS = ("Nodes", "Allocations", "Operations", "Worker", "Catalogue", "Inventory", "Users", "Events", "Boot")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -93,6 +94,7 @@ def create_app(services: Services) -> APIFlask:
         SESSION_COOKIE_SECURE=services.settings.tls,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.tags = [{"name": name} for name in _TAGS]
     app.security_schemes = {"token": {"type": "http", "scheme": "bearer"}}
     extensions: dict[str, object] = app.extensions
     extensions["metalpool"] = services

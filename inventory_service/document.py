@@ -19,6 +19,6 @@ def openapi_document() -> str:
     with tempfile.TemporaryDirectory() as directory:
         settings = Settings(state_dir=Path(directory))
         create_key_file(settings.vault_key_file)
-        app = create_app(Services(settings, Database("sqlite://"), Vault(settings.vault_key_file)))
+        app = create_app(Services(settings, Database(settings.database), Vault(settings.vault_key_file)))
         with app.app_context():
             return json.dumps(app.spec, indent=1, sort_keys=True) + "\n"

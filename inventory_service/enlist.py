@@ -37,15 +37,21 @@ class Enlisted:
 
 def known_nodes(session: Session, uuid: str | None, macs: list[str]) -> list[Node]:
     """The nodes that have this UUID or one of these MAC addresses."""
-    by_mac = select(Interface.node_id).where(Interface.mac.in_(macs))
-    names = session.scalars(
-        select(Node.name).where(or_(Node.uuid == uuid, Node.id.in_(by_mac))).order_by(Node.id)
-    ).all()
+    same = Node.id.in_(select(Interface.node_id).where(Interface.mac.in_(macs)))
+    if uuid is not None:
+        same = or_(same, Node.uuid == uuid)
+    names = session.scalars(select(Node.name).where(same).order_by(Node.id)).all()
     return [find_node(session, name) for name in names]
 
 
+def may_enlist(node: Node) -> bool:
+    """Whether the machine may wait to be taken over: nobody accepted it, or nobody has an account on its BMC yet."""
+    without_account = node.bmc is None or node.bmc.password is None
+    return node.state == "new" or (node.state in ("commissioning", "failed_commissioning") and without_account)
+
+
 def enlist(session: Session, services: Services, said: dict[str, Any], source: str) -> Enlisted | Problem:
-    """Note an unknown machine as a new node, or let a new one that asks again go on waiting.
+    """Note an unknown machine as a new node, or let one that nobody has taken over yet go on waiting.
 
     A refusal that leaves an event is returned, not raised, because the event has to be committed.
 
@@ -55,7 +61,7 @@ def enlist(session: Session, services: Services, said: dict[str, Any], source: s
     macs = [normal_mac("interfaces.mac", one["mac"]) for one in said["interfaces"]]
     uuid = normal_uuid("uuid", said.get("uuid"))
     known = known_nodes(session, uuid, macs)
-    if any(node.state != "new" for node in known) or len(known) > 1:
+    if len(known) > 1 or not all(map(may_enlist, known)):
         return _refuse_known(session, known, said, source)
     if known:
         node = known[0]

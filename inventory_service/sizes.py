@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
-_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([KMGTP])(?:I?B)?", re.IGNORECASE | re.ASCII)
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,6})?)\s*([KMGTP])(?:I?B)?", re.IGNORECASE | re.ASCII)
 
 ALLOWED = "a number above 0 with a binary unit K, M, G, T or P (optionally iB or B), such as 32G, 32GiB or 32768M"
 

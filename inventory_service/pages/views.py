@@ -75,7 +75,7 @@ def _moment(value: Any) -> str:
 @bp.get("/login")
 def login() -> str:
     """The form that takes a token."""
-    return render_template("pages/login.html.j2", error=None)
+    return render_template("pages/login.html", error=None)
 
 
 @bp.post("/login")
@@ -85,7 +85,7 @@ def sign_in() -> Any:
     try:
         who = caller_of(services().database, request.form.get("token", "").strip())
     except Unauthenticated as problem:
-        return render_template("pages/login.html.j2", error=problem.detail), 401
+        return render_template("pages/login.html", error=problem.detail), 401
     session.clear()
     session["token"] = who.token_id
     return redirect(url_for("pages.index"))
@@ -114,7 +114,7 @@ def index() -> str:
         nodes = database.scalars(select(Node).options(*whole_node()).order_by(Node.name)).all()
         operations = database.scalars(_operations(database).limit(LATEST)).all()
         return render_template(
-            "pages/index.html.j2",
+            "pages/index.html",
             caller=caller(),
             nodes=node_documents(database, nodes, with_bmc=False),
             operations=[operation_document(one) for one in operations],
@@ -131,7 +131,7 @@ def node(name: str) -> str:
         if not caller().is_admin:
             events = events.where(Event.allocation_user_id == caller().user_id)
         return render_template(
-            "pages/node.html.j2",
+            "pages/node.html",
             caller=caller(),
             node=node_document(database, found, with_bmc=caller().is_admin),
             operations=[operation_document(one) for one in operations],
@@ -149,7 +149,7 @@ def operation(operation_id: str) -> str:
             select(OperationLine).where(OperationLine.operation_id == operation_id).order_by(OperationLine.id)
         ).all()
         return render_template(
-            "pages/operation.html.j2",
+            "pages/operation.html",
             caller=caller(),
             operation=operation_document(find_operation(database, operation_id)),
             lines=lines,
@@ -158,4 +158,4 @@ def operation(operation_id: str) -> str:
 
 @bp.errorhandler(Problem)
 def _problem(problem: Problem) -> tuple[str, int]:
-    return render_template("pages/problem.html.j2", problem=problem, caller=g.get("caller")), problem.status
+    return render_template("pages/problem.html", problem=problem, caller=g.get("caller")), problem.status

@@ -160,3 +160,9 @@ def test_boot_endpoints_are_limited_by_source(make_world) -> None:
     assert refused.headers["Retry-After"]
     assert world.call("GET", query, token=None, headers={"X-Forwarded-For": "192.0.2.2"}).status_code == 200
     assert world.call("GET", query, token=None, source="203.0.113.9", headers=far).status_code == 200
+
+
+def test_machine_without_a_uuid_is_not_the_node_without_one(world: World) -> None:
+    world.ready_node("m1")
+    assert world.get("/nodes/m1")["uuid"] is None
+    assert "metalpool.mode=enlist" in _script(world, "mac=52:54:00:aa:bb:cc&uuid=00000000-0000-0000-0000-000000000000")

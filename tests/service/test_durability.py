@@ -1,0 +1,217 @@
+"""The real service, killed with ``kill -9`` and started again: nothing that was answered is lost."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.world import KEY, facts, until
+
+MAC = "52:54:00:00:00:01"
+
+
+class Served:
+    """A service process of its own, on a port of its own."""
+
+    def __init__(self, directory: Path, **settings: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.directory = directory
+        self.environment = {
+            "METALPOOL_STATE_DIR": str(directory),
+            "METALPOOL_LISTEN_PORT": str(self.port),
+            "PATH": os.environ["PATH"],
+        } | settings
+        self._command("init")
+        self.token = (directory / "admin.token").read_text().strip()
+        self.tls = ssl.create_default_context(cafile=str(directory / "tls" / "ca.crt"))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def _command(self, *arguments: str) -> None:
+        subprocess.run([sys.executable, "-m", "inventory_service", *arguments], env=self.environment, check=True)
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", "inventory_service", "serve"], env=self.environment)
+        until(self._answers, 60)
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, "the service ended"
+        try:
+            return self.call("GET", "/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def call(self, method: str, path: str, body: Any = None, timeout: float = 30) -> tuple[int, Any]:
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls, timeout=timeout)
+        try:
+            url = path if path.startswith(("/boot", "/readyz", "/healthz")) else f"/api/v1{path}"
+            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+            connection.request(method, url, json.dumps(body) if body is not None else None, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text.startswith(b"{") else None
+        finally:
+            connection.close()
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        status, document = self.call(method, path, body)
+        assert status < 300, document
+        return document
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        until(self._port_is_free)
+
+    def _port_is_free(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) != 0
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(30)
+
+    def claim(self) -> tuple[str, int]:
+        claim = self.ask("POST", "/racks/local/claims", {"wait": 10, "ssh_public_key": KEY})
+        return f"/operations/{claim['operation_id']}", claim["epoch"]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    service = Served(tmp_path / "state", METALPOOL_LEASE_SECONDS="3", METALPOOL_STEP_LIMITS='{"commission.health_test": 4}')
+    service.start()
+    service.ask("POST", "/nodes", {"name": "m1", "interfaces": [{"mac": MAC}]})
+    service.ask("POST", "/nodes/m1/operations", {"kind": "commission"})
+    yield service
+    service.stop()
+
+
+def test_running_operation_goes_on_after_kill_9(served: Served) -> None:
+    path, epoch = served.claim()
+    served.ask("POST", f"{path}/steps", {"epoch": epoch, "step": "boot"})
+    armed = served.ask("POST", f"{path}/arm", {"epoch": epoch})
+    served.kill()
+    served.start()
+    assert served.ask("POST", f"{path}/heartbeat", {"epoch": epoch}) == {"cancel": False}
+    said = {"boot": armed["boot"], "nonce": armed["nonce"], "host_key": KEY, "macs": [MAC], "address": "192.0.2.9"}
+    assert served.ask("POST", "/boot/checkin", said) == {"authorized_keys": [KEY]}
+    served.ask("PUT", f"{path}/facts", {"epoch": epoch, "facts": facts()})
+    assert served.ask("POST", f"{path}/result", {"epoch": epoch, "outcome": "succeeded"})["state"] == "succeeded"
+    assert served.ask("GET", "/nodes/m1")["state"] == "ready"
+
+
+def test_operation_whose_worker_died_too_is_queued_again_and_then_ends(served: Served) -> None:
+    path, epoch = served.claim()
+    served.kill()
+    served.start()
+    until(lambda: served.ask("GET", path)["state"] == "queued", 20)
+    second, newer = served.claim()
+    assert second == path
+    assert newer > epoch
+    served.kill()
+    served.start()
+    until(lambda: served.ask("GET", path)["ended_at"], 20)
+    ended = served.ask("GET", path)
+    assert ended["state"] == "failed"
+    assert "fell silent" in ended["reason"]
+    assert served.ask("GET", "/nodes/m1")["state"] == "failed_commissioning"
+    assert served.ask("POST", "/nodes/m1/operations", {"kind": "commission"})["state"] == "queued"
+
+
+def test_limit_of_a_step_holds_across_kill_9(served: Served) -> None:
+    path, epoch = served.claim()
+    served.ask("POST", f"{path}/steps", {"epoch": epoch, "step": "health_test"})
+    served.kill()
+    served.start()
+
+    def ended() -> bool:
+        served.call("POST", f"{path}/heartbeat", {"epoch": epoch})
+        return bool(served.ask("GET", path)["ended_at"])
+
+    until(ended, 20)
+    assert served.ask("GET", path)["reason"] == "step health_test exceeded its limit of 4 s"
+
+
+def test_queued_operation_is_not_lost(served: Served) -> None:
+    served.kill()
+    served.start()
+    path, _epoch = served.claim()
+    assert served.ask("GET", path)["state"] == "running"
+
+
+def test_serving_process_alone_is_started_again(served: Served) -> None:
+    assert served.process is not None
+    children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text().split()
+    [serving] = [int(child) for child in children]
+    os.kill(serving, signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{serving}").exists() or "Z" in Path(f"/proc/{serving}/stat").read_text())
+    until(served._answers, 30)
+    path, _epoch = served.claim()
+    assert served.ask("GET", path)["state"] == "running"
+
+
+def test_service_stops_soon_though_requests_wait(served: Served) -> None:
+    assert served.process is not None
+    path, _epoch = served.claim()
+    revision = served.ask("GET", path)["revision"]
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", _WAIT, str(served.port), f"/api/v1{path}?wait=60&after={revision}", served.token]
+    )
+    until(lambda: _connections(served.port) > 0)
+    began = time.monotonic()
+    served.stop()
+    assert time.monotonic() - began < 12
+    waiting.wait(30)
+
+
+_WAIT = """
+import http.client, ssl, sys
+context = ssl._create_unverified_context()
+connection = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[1]), context=context, timeout=60)
+connection.request("GET", sys.argv[2], headers={"Authorization": "Bearer " + sys.argv[3]})
+try:
+    connection.getresponse().read()
+except OSError:
+    pass
+"""
+
+
+def _connections(port: int) -> int:
+    established, hexadecimal = "01", f":{port:04X}"
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(1 for line in lines if line.split()[1].endswith(hexadecimal) and line.split()[3] == established)
+
+
+def test_short_requests_are_answered_while_many_wait(served: Served) -> None:
+    path, epoch = served.claim()
+    revision = served.ask("GET", path)["revision"]
+    waiters = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WAIT, str(served.port), f"/api/v1{path}?wait=20&after={revision}", served.token]
+        )
+        for _ in range(12)
+    ]
+    until(lambda: _connections(served.port) >= len(waiters), 30)
+    began = time.monotonic()
+    for _ in range(10):
+        served.ask("GET", "/nodes/m1")
+    assert time.monotonic() - began < 5
+    served.ask("POST", f"{path}/log", {"epoch": epoch, "lines": ["wake up"]})
+    for waiter in waiters:
+        waiter.wait(30)
