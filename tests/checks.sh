@@ -19,7 +19,7 @@ heading() { printf '\n=== %s\n' "$*"; }
 
 ruff_check() {
     heading "ruff: style and likely mistakes"
-    ruff check .
+    ruff check --output-format=concise .
 }
 
 mypy_check() {

@@ -11,6 +11,8 @@ from ansible_collections.metalpool.core.plugins.module_utils._api import poll, s
 from ansible_collections.metalpool.core.plugins.module_utils._progress import Progress, ended, failure
 from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import OperationAction
 
+SHOWN_OF_A_FAILURE = ("id", "kind", "node", "state", "reason", "step")
+
 
 class ActionModule(OperationAction):
     """GET /operations/{id}, as a long poll by revision."""
@@ -46,7 +48,9 @@ class ActionModule(OperationAction):
                 f"Wait on with metalpool.core.operation_wait, id {operation['id']}, or a longer wait_timeout.",
             }
         if operation["state"] != "succeeded" and self.params["fail"]:
-            return {**result, "failed": True, "msg": failure(operation)}
+            # Ansible prints all of a failed result: the message says it, the steps would bury it.
+            short = {key: value for key, value in operation.items() if key in SHOWN_OF_A_FAILURE}
+            return {**result, "operation": short, "failed": True, "msg": failure(operation)}
         return result
 
     def show(self, progress: Progress, operation: dict[str, t.Any]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: nodes
 short_description: Inventory of the physical servers that you hold
+version_added: 0.1.0
 description:
   - Gives the nodes that you have acquired and that are active as hosts; an administrator gets everybody's.
   - One request to the service brings everything.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: allocation
 short_description: Acquire a physical server that fits, or give it back
+version_added: 0.1.0
 description:
   - Acquires the node that fits best and puts an operating system and your SSH key on it; or releases it,
     after which its disks are erased.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: allocation_info
 short_description: Read allocations
+version_added: 0.1.0
 description:
   - Returns your allocations with their nodes, addresses and host keys; an administrator sees everybody's.
 author:

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: image
 short_description: Register or remove an operating system image
+version_added: 0.1.0
 description:
   - Tells the service of an image that can be deployed, or that it no longer can.
   - The file itself is made and served elsewhere, by the role C(metalpool.core.os_image) for instance.

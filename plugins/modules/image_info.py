@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: image_info
 short_description: Read the operating system images that can be deployed
+version_added: 0.1.0
 description:
   - Returns the images that the service knows.
 author:

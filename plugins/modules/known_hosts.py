@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: known_hosts
 short_description: Trust the host keys that nodes reported
+version_added: 0.1.0
 description:
   - Writes addresses and host keys of allocations into a file of the user on the controller, so that the first
     connection

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: node
 short_description: Add, change or remove a physical server
+version_added: 0.1.0
 description:
   - Adds a node by hand, with its BMC and the MAC addresses of its interfaces, instead of waiting for it to enlist
     itself.

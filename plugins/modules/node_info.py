@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: node_info
 short_description: Read physical servers
+version_added: 0.1.0
 description:
   - Returns nodes with what is known of them, all that the token may see or those that match.
 author:

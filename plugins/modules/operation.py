@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation
 short_description: Start or cancel an operation on a node
+version_added: 0.1.0
 description:
   - Asks for an operation, such as commissioning a node, and waits for its end; or cancels one.
   - Commissioning a node that is V(new) accepts it.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_arm
 short_description: Arm a boot of a claimed operation's node
+version_added: 0.1.0
 description:
   - Makes the service answer the node's boot loader with the ephemeral OS, for one boot of this operation.
   - The result has the nonce that the worker puts into the node's BMC, with which the node proves what it is.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_checkin_wait
 short_description: Wait until a claimed operation's node has checked in from the ephemeral OS
+version_added: 0.1.0
 description:
   - Asks the service, by long poll, until the node has checked in from the ephemeral OS; fails when it has not in time.
   - Nothing is polled on the node itself.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_claim
 short_description: Claim an operation on a node, for a playbook that is run by hand
+version_added: 0.1.0
 description:
   - Claims the node's operation as a worker would, so that a playbook of operations can be run by hand.
   - With O(kind) the operation is asked for first when the node has none.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_info
 short_description: Read operations
+version_added: 0.1.0
 description:
   - Returns one operation by its id, or those that match, with their steps, and their log when asked for.
 author:

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_log
 short_description: Add lines to the log of a claimed operation
+version_added: 0.1.0
 description:
   - Writes lines into the operation's log, which people read live in the browser and through the API.
   - Secrets do not belong there.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_phone_home_token
 short_description: Get the address at which a claimed operation's node phones home
+version_added: 0.1.0
 description:
   - Makes a token with which the installed system can report itself once.
   - The result is kept out of the output, as if O(ignore:no_log) was set.

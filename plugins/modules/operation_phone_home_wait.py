@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_phone_home_wait
 short_description: Wait until a claimed operation's node has phoned home from the installed system
+version_added: 0.1.0
 description:
   - Asks the service, by long poll, until the node has phoned home from the installed system; fails when it has not in
     time.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_report
 short_description: Report what was found or done on a claimed operation's node
+version_added: 0.1.0
 description:
   - Hands facts, erasures, results of scripts, the BMC's account, the power state or findings to the service.
   - With O(what=bmc) the data has a password; set C(no_log) on that task.

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_result
 short_description: End a claimed operation
+version_added: 0.1.0
 description:
   - Tells the service how the operation ended. The claim is over after that.
 author:

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_step
 short_description: Start a step of a claimed operation
+version_added: 0.1.0
 description:
   - Tells the service that the next step of the operation begins, which ends the one before it as done.
   - From then on the service holds the step's time limit.

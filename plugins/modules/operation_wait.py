@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: operation_wait
 short_description: Wait for an operation and show its steps
+version_added: 0.1.0
 description:
   - Waits until an operation has ended, and shows each of its steps as it starts and as it ends, with its time.
   - Fails with the operation's reason when it did not succeed.
@@ -65,7 +66,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 operation:
-  description: The operation as it ended, with its steps and their times.
+  description:
+    - The operation as it ended, with its steps and their times.
+    - When the task fails, only its C(id), C(kind), C(node), C(state), C(reason) and C(step).
   returned: always
   type: dict
 seconds:

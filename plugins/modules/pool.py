@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pool
 short_description: Make a pool of nodes and set its policy
+version_added: 0.1.0
 description:
   - Makes a pool when there is none of this name, and sets those parts of its policy that are given.
 author:

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ssh_key
 short_description: Register or remove one of your SSH public keys
+version_added: 0.1.0
 description:
   - Keys that you registered are put on your nodes when an allocation names none.
 author:

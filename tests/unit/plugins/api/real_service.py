@@ -48,9 +48,8 @@ class RealService:
 
     def command(self, *words: str) -> None:
         """Run ``inventory-service`` with these words."""
-        subprocess.run(
-            [sys.executable, "-c", START, *words], check=True, env=self.environment, cwd=self.directory, capture_output=True
-        )
+        command = [sys.executable, "-c", START, *words]
+        subprocess.run(command, check=True, env=self.environment, cwd=self.directory, capture_output=True)
 
     def token(self, user: str, role: str, *more: str) -> Path:
         """Make a token; the file that it is in."""
