@@ -174,6 +174,8 @@ def request_for_node(
         return deploy(
             session, services, allocation, caller.actor, root_disk_serial=parameters.get("root_disk"), **wanted
         )
+    if parameters and not caller.is_admin:
+        raise Forbidden(f"parameters of {kind} are for administrators")
     if kind == "release" and allocation is not None:
         operation = release(session, services, allocation, caller.actor)
         if operation is not None:

@@ -31,7 +31,7 @@ _services: Services | None = None
 
 
 class _Stopping(BaseException):
-    """The process ends. It is no Exception, so DBOS records nothing: the workflow stays pending, to be taken up again."""
+    """The process ends. It is no Exception, so DBOS records nothing: the workflow stays pending for the next start."""
 
 
 def _parts() -> Services:

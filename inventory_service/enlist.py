@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
@@ -37,7 +37,7 @@ class Enlisted:
 
 def known_nodes(session: Session, uuid: str | None, macs: list[str]) -> list[Node]:
     """The nodes that have this UUID or one of these MAC addresses."""
-    same = Node.id.in_(select(Interface.node_id).where(Interface.mac.in_(macs)))
+    same: ColumnElement[bool] = Node.id.in_(select(Interface.node_id).where(Interface.mac.in_(macs)))
     if uuid is not None:
         same = or_(same, Node.uuid == uuid)
     names = session.scalars(select(Node.name).where(same).order_by(Node.id)).all()

@@ -12,8 +12,12 @@ _FASTEST_FIRST = ("nvme", "ssd", "hdd")
 
 
 def unambiguous(disks: Sequence[Disk]) -> Disk | None:
-    """The only disk; else the one that is alone of the fastest kind, or alone the smallest of that kind."""
-    named = [disk for disk in disks if disk.serial]
+    """The only disk; else the one that is alone of the fastest kind, or alone the smallest of that kind.
+
+    A disk whose serial number is empty or shared (two namespaces of one NVMe drive) cannot be named, so is never it.
+    """
+    serials = [disk.serial for disk in disks]
+    named = [disk for disk in disks if disk.serial and serials.count(disk.serial) == 1]
     if len(disks) == 1:
         return named[0] if named else None
     for kind in _FASTEST_FIRST:

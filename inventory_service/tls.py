@@ -17,6 +17,7 @@ from inventory_service.vault import write_secret
 
 _CA_LIFE = timedelta(days=3650)
 _SERVER_LIFE = timedelta(days=825)
+_RENEWED_BEFORE = timedelta(days=60)
 _CLOCK_SKEW = timedelta(hours=1)
 
 
@@ -98,14 +99,16 @@ def _make_server(directory: Path, names: list[str]) -> None:
     (directory / "server.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def _names_of(certificate_file: Path) -> set[str]:
+def _still_good(certificate_file: Path, names: list[str]) -> bool:
+    """Whether the certificate holds all the names, and for a while yet."""
     certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return {str(name.value) for name in names}
+    held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    lasts = certificate.not_valid_after_utc > clock.now() + _RENEWED_BEFORE
+    return lasts and set(names) <= {str(name.value) for name in held}
 
 
 def ensure_certificates(directory: Path, server_names: Iterable[str]) -> list[str]:
-    """Make what is missing: the CA, and a server certificate that holds all the names.
+    """Make what is missing: the CA, and a server certificate that holds all the names and has not nearly expired.
 
     :param server_names: DNS names and addresses by which clients reach the service
     :returns: what was made, for people
@@ -118,7 +121,7 @@ def ensure_certificates(directory: Path, server_names: Iterable[str]) -> list[st
         (directory / "server.crt").unlink(missing_ok=True)
         made.append("certificate authority")
     server = directory / "server.crt"
-    if not server.exists() or not set(names) <= _names_of(server):
+    if not server.exists() or not _still_good(server, names):
         _make_server(directory, names)
         made.append("server certificate")
     return made

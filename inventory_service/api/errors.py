@@ -78,6 +78,10 @@ def register(app: APIFlask) -> None:
             }
         return _answer(body | {"request_id": g.get("request_id")}, int(body["status"]))
 
+    @app.errorhandler(ValidationError)
+    def _of_model(error: ValidationError) -> Response:
+        return _answer(_of_validation(error) | {"request_id": g.get("request_id")}, 422)
+
     @app.errorhandler(Problem)
     def _of_problem(problem: Problem) -> Response:
         return problem_response(problem)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from inventory_service.allocation_requests import request_for_node
 from inventory_service.api.authentication import by_token, caller, services
 from inventory_service.api.lists import number, part
+from inventory_service.api.schemas.allocations import DeployIn
 from inventory_service.api.schemas.common import Page
 from inventory_service.api.schemas.nodes import Erasures, Facts
 from inventory_service.api.schemas.operations import Operation as OperationOut
@@ -59,6 +60,9 @@ def list_erasures(name: str, page: Page) -> dict[str, Any]:
 def request_by_node(name: str, wanted: OperationIn) -> dict[str, Any]:
     """Ask for an operation. `commission` of a new node accepts it; asking again after a failure tries again."""
     parts, who = services(), caller()
+    parameters = wanted.parameters
+    if wanted.kind == "deploy":
+        parameters = DeployIn.model_validate(parameters).model_dump()
     with parts.database.write() as session:
         node = find_node(session, name)
-        return operation_document(request_for_node(session, parts, who, node, wanted.kind, wanted.parameters))
+        return operation_document(request_for_node(session, parts, who, node, wanted.kind, parameters))

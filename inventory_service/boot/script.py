@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import render_template
 from sqlalchemy.orm import Session
 
-from inventory_service.enlist import known_nodes
+from inventory_service.enlist import known_nodes, may_enlist
 from inventory_service.models import Node
 from inventory_service.operations.boots import armed_boot, issue_token, weak_token_allowed
 from inventory_service.services import Services
@@ -37,10 +37,11 @@ def decide(session: Session, services: Services, machine: Machine) -> Script:
     if node is None:
         return Script("enlist")
     boot = armed_boot(session, node.id)
-    if boot is not None:
+    by_claim = may_enlist(node) and not weak_token_allowed(node) and (node.bmc is None or node.bmc.password is None)
+    if boot is not None and not by_claim:
         token = issue_token(services.vault, boot, "boot script") if weak_token_allowed(node) else None
         return Script("operation", boot.id, token)
-    return Script("enlist" if node.state == "new" else "local")
+    return Script("enlist" if may_enlist(node) else "local")
 
 
 def _node_of(session: Session, machine: Machine) -> Node | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -18,13 +19,30 @@ from inventory_service.node_records import normal_mac, normal_uuid
 from inventory_service.operations.boots import CheckIn, check_in, phone_home
 from inventory_service.problems import Invalid, Problem
 
+BODY_BYTES = 64 * 1024
+"""What a machine may say at once: nobody vouches for it."""
+
 bp = APIBlueprint("boot", __name__, url_prefix="/boot", tag="Boot")
 by_other(bp, "proof", "a machine that boots holds no token; it shows a nonce from its BMC, or a one-shot token")
 
 
 @bp.before_request
 def _limit() -> None:
+    request.max_content_length = BODY_BYTES
     limit("boot", services().settings.boot_requests_per_minute)
+
+
+def _address(said: str | None) -> str | None:
+    """The address that a machine says it has.
+
+    :raises Invalid: it is none
+    """
+    if not said:
+        return None
+    try:
+        return str(ip_address(said))
+    except ValueError:
+        raise Invalid("address", said, f"{said!r} is not an IP address") from None
 
 
 @bp.get("/ipxe")
@@ -58,7 +76,7 @@ def checkin(said: CheckInIn) -> dict[str, Any] | Response:
         nonce=said.nonce.lower() if said.nonce else None,
         token=said.token,
         host_key=" ".join(said.host_key.split()[:2]),
-        address=said.address or source,
+        address=_address(said.address) or source,
         uuid=normal_uuid("uuid", said.uuid),
         macs=tuple(normal_mac("macs", mac) for mac in said.macs),
     )
@@ -113,6 +131,7 @@ def phone_home_view(token: str) -> Response:
     if not host_keys:
         raise Invalid("host_keys", keys, "no host key: nobody could verify a connection", "host_keys, or pub_key_*")
     source = source_address()
+    address = _address(said.get("address")) or source
     with services().database.write() as session:
-        refused = phone_home(session, token, str(said.get("address") or source), host_keys, source)
+        refused = phone_home(session, token, address, host_keys, source)
     return problem_response(refused) if refused else Response(status=204)

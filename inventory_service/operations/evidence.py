@@ -155,8 +155,10 @@ def unproved_disks(session: Session, operation: Operation) -> list[str]:
     by_path = {one.path: one.verified for one in records if one.path}
     unproved = [one.serial or one.path or "?" for one in records if not one.verified and one.serial not in by_serial]
     unproved += [serial for serial, verified in by_serial.items() if not verified]
+    serials = [disk.serial for disk in operation.node.disks]
     for disk in operation.node.disks:
-        proved = by_serial.get(disk.serial) if disk.serial else by_path.get(disk.path or disk.name)
+        alone = disk.serial and serials.count(disk.serial) == 1
+        proved = by_serial.get(disk.serial or "") if alone else by_path.get(disk.path or disk.name)
         if proved is None:
             unproved.append(disk.serial or disk.path or disk.name)
     return list(dict.fromkeys(unproved))

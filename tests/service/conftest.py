@@ -1,4 +1,4 @@
-"""A real service for each test: tables made by the migrations, secrets in files, the application's own WSGI interface."""
+"""A real service for each test: tables made by the migrations, secrets in files, requests by WSGI."""
 
 from __future__ import annotations
 

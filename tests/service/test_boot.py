@@ -110,7 +110,9 @@ def test_weak_policy_hands_out_a_token_that_works_once(world: World) -> None:
     assert _token_of(_script(world, f"mac={work.mac}")) == token
     assert work.check_in(armed, nonce=None, token=token) == {"authorized_keys": [KEY]}
     work.check_in(armed, nonce=None, token=token, host_key=OTHER_HOST_KEY, expect=403)
-    assert [event["detail"]["why"] for event in world.events("security.token-reuse")] == ["second use with another host key"]
+    assert [event["detail"]["why"] for event in world.events("security.token-reuse")] == [
+        "second use with another host key"
+    ]
     work.result("failed", "end")
     work.check_in(armed, nonce=None, token=token, expect=403)
 
@@ -166,3 +168,10 @@ def test_machine_without_a_uuid_is_not_the_node_without_one(world: World) -> Non
     world.ready_node("m1")
     assert world.get("/nodes/m1")["uuid"] is None
     assert "metalpool.mode=enlist" in _script(world, "mac=52:54:00:aa:bb:cc&uuid=00000000-0000-0000-0000-000000000000")
+
+
+def test_machine_may_not_say_too_much_nor_name_a_host_as_its_address(world: World) -> None:
+    work = _work(world)
+    armed = work.report("arm")
+    assert work.check_in(armed, address="evil.example", expect=422)["field"] == "address"
+    world.ask("POST", "/boot/enlist", {"serial": "x" * 70_000}, token=None, expect=413)

@@ -94,7 +94,9 @@ class Served:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    service = Served(tmp_path / "state", METALPOOL_LEASE_SECONDS="3", METALPOOL_STEP_LIMITS='{"commission.health_test": 4}')
+    service = Served(
+        tmp_path / "state", METALPOOL_LEASE_SECONDS="3", METALPOOL_STEP_LIMITS='{"commission.health_test": 4}'
+    )
     service.start()
     service.ask("POST", "/nodes", {"name": "m1", "interfaces": [{"mac": MAC}]})
     service.ask("POST", "/nodes/m1/operations", {"kind": "commission"})

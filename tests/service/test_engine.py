@@ -21,8 +21,8 @@ def _deploying(world: World, node: str = "m1", **claim: Any) -> Work:
 
 
 def _ended(work: Work, seconds: float = 20) -> dict[str, Any]:
-    shown = until(lambda: work.show() if work.show()["ended_at"] else None, seconds)
-    return shown
+    until(lambda: work.show()["ended_at"], seconds)
+    return work.show()
 
 
 def test_operation_of_a_silent_worker_is_queued_again_then_fails(make_world) -> None:
@@ -143,7 +143,9 @@ def test_engine_restarts_in_the_middle_and_gives_workers_time_to_come_back(make_
     world.open()
     with world.services.database.write() as session:
         long_ago = clock.now().replace(year=2020)
-        session.execute(update(Operation).where(Operation.id == work.id).values(lease_until=long_ago, step_until=long_ago))
+        session.execute(
+            update(Operation).where(Operation.id == work.id).values(lease_until=long_ago, step_until=long_ago)
+        )
     world.start_engine()
     assert work.report("heartbeat") == {"cancel": False}
     assert work.show()["attempt"] == 1

@@ -180,7 +180,14 @@ def test_secrets_stand_in_no_answer(world: World) -> None:
     work.report("bmc", "PUT", state="proved", address="192.0.2.1", port=623, username="u", password="made-in-band")
     work.deploy()
     pages = [f"/nodes/m1{part}" for part in ("", "/facts", "/events", "/erasures")]
-    pages += ["/nodes", "/events", "/allocations", f"/operations/{work.id}", f"/operations/{work.id}/log", "/operations"]
+    pages += [
+        "/nodes",
+        "/events",
+        "/allocations",
+        f"/operations/{work.id}",
+        f"/operations/{work.id}/log",
+        "/operations",
+    ]
     pages += ["/inventory", "/pools", "/images"]
     for path in pages:
         text = world.call("GET", path).text
@@ -190,3 +197,33 @@ def test_secrets_stand_in_no_answer(world: World) -> None:
     stored += (world.settings.state_dir / "metalpool.sqlite-wal").read_bytes()
     for secret in (b"factory", b"made-in-band", hashed.encode(), b"s3cr3t"):
         assert secret not in stored
+
+
+def test_two_disks_with_one_serial_are_told_apart_by_path(world: World) -> None:
+    world.image()
+    world.ready_node("m1", disks=[("D1", "nvme", 6), ("N", "nvme", 8), ("N", "nvme", 8)])
+    world.acquire("web")
+    Work(world, "m1").deploy()
+    world.ask("DELETE", "/allocations/web", token=world.user)
+    work = Work(world, "m1")
+    work.erase("D1")
+    proof = {"serial": "N", "method": "overwrite", "verified": True, "detail": "zeros"}
+    work.report("erasures", items=[proof | {"path": "/dev/sd1"}])
+    assert work.result()["state"] == "failed"
+    world.ask("DELETE", "/allocations/web", token=world.user)
+    work = Work(world, "m1")
+    work.erase("D1")
+    work.report("erasures", items=[proof | {"path": "/dev/sd1"}, proof | {"path": "/dev/sd2"}])
+    assert work.result()["state"] == "succeeded"
+
+
+def test_deploy_by_the_nodes_name_is_checked_like_any(world: World) -> None:
+    world.image()
+    world.ready_node("m1")
+    world.acquire("web", deploy=False)
+    body = {"kind": "deploy", "parameters": {"credentials": {"ssh_keys": ["nonsense"]}}}
+    assert world.post("/nodes/m1/operations", body, token=world.user, expect=422)["field"] == "credentials.ssh_keys.0"
+    body = {"kind": "release", "parameters": {"skip": "erase"}}
+    world.post("/nodes/m1/operations", body, token=world.user, expect=403)
+    world.post("/nodes/m1/operations", {"kind": "deploy"}, token=world.user, expect=202)
+    assert Work(world, "m1").claim["credentials"]["ssh_keys"] == [KEY]

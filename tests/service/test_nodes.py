@@ -10,7 +10,12 @@ from tests.service.world import World
 def test_node_is_added_shown_changed_deleted(still_world: World) -> None:
     world = still_world
     node = world.add_node("m1", zone="z", tags=["b", "a"], interfaces=[{"mac": "52-54-00-AA-00-01", "name": "eth0"}])
-    assert (node["state"], node["zone"], node["tags"], node["interfaces"][0]["mac"]) == ("new", "z", ["a", "b"], "52:54:00:aa:00:01")
+    assert (node["state"], node["zone"], node["tags"], node["interfaces"][0]["mac"]) == (
+        "new",
+        "z",
+        ["a", "b"],
+        "52:54:00:aa:00:01",
+    )
     assert node["bmc"] == {"kind": "ipmi", "address": "192.0.2.1", "port": 623, "username": "admin", "mac": None}
     changed = world.ask(
         "PATCH", "/nodes/m1", {"name": "m9", "tags": ["c"], "comment": "top", "zone": "y", "bmc": {"port": 624}}
@@ -24,7 +29,8 @@ def test_node_is_added_shown_changed_deleted(still_world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "same", [{"name": "m1"}, {"interfaces": [{"mac": "52:54:00:aa:00:01"}]}, {"uuid": "11111111-2222-3333-4444-555555555555"}]
+    "same",
+    [{"name": "m1"}, {"interfaces": [{"mac": "52:54:00:aa:00:01"}]}, {"uuid": "11111111-2222-3333-4444-555555555555"}],
 )
 def test_two_nodes_are_never_the_same(still_world: World, same) -> None:
     first = {"interfaces": [{"mac": "52:54:00:aa:00:01"}], "uuid": "11111111-2222-3333-4444-555555555555"}
@@ -82,7 +88,11 @@ def test_node_in_use_is_not_deleted(world: World) -> None:
 
 def test_unknown_operation_and_impossible_state(still_world: World) -> None:
     still_world.add_node("m1")
-    assert still_world.post("/nodes/m1/operations", {"kind": "polish"}, expect=422)["allowed"] == ["commission", "deploy", "release"]
+    assert still_world.post("/nodes/m1/operations", {"kind": "polish"}, expect=422)["allowed"] == [
+        "commission",
+        "deploy",
+        "release",
+    ]
     assert still_world.post("/nodes/m1/operations", {"kind": "release"}, expect=409)["value"] == "new"
     still_world.ask("PATCH", "/nodes/m1", {"locked": True})
     assert "locked" in still_world.post("/nodes/m1/operations", {"kind": "commission"}, expect=409)["detail"]
@@ -95,7 +105,13 @@ def test_images_are_registered_once_and_brought_up_to_date(still_world: World) -
     world.post("/images", body, expect=200)
     assert world.post("/images", body | {"sha256": "cd" * 32}, expect=200)["sha256"] == "cd" * 32
     assert len(world.get("/images")["items"]) == 1
-    for wrong in ({"url": "file:///etc/passwd"}, {"url": "/images/../x"}, {"sha256": "x"}, {"arch": "z80"}, {"boot": []}):
+    for wrong in (
+        {"url": "file:///etc/passwd"},
+        {"url": "/images/../x"},
+        {"sha256": "x"},
+        {"arch": "z80"},
+        {"boot": []},
+    ):
         world.post("/images", body | wrong, expect=422)
     world.ask("DELETE", "/images/debian-12", expect=204)
     world.get("/images/debian-12", expect=404)

@@ -46,7 +46,9 @@ def _imports(file: Path) -> set[str]:
 
 
 def _files() -> list[Path]:
-    return [file for file in sorted(PACKAGE.rglob("*.py")) if "worker" not in file.parts and "migrations" not in file.parts]
+    return [
+        file for file in sorted(PACKAGE.rglob("*.py")) if "worker" not in file.parts and "migrations" not in file.parts
+    ]
 
 
 def _layer(module: str) -> int | None:
@@ -125,7 +127,11 @@ def test_every_page_asks_to_sign_in(still_world: World) -> None:
 
 def test_only_health_and_boot_are_open(still_world: World) -> None:
     known = ("/api/", "/boot/", "/static/")
-    others = {path for _method, path, endpoint in _rules(still_world) if not path.startswith(known) and "pages." not in endpoint}
+    others = {
+        path
+        for _method, path, endpoint in _rules(still_world)
+        if not path.startswith(known) and "pages." not in endpoint
+    }
     assert others == {"/healthz", "/readyz", "/openapi.json"}
 
 

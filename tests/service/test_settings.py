@@ -21,7 +21,11 @@ def test_defaults_then_file_then_environment(tmp_path: Path) -> None:
     file.write_text('listen_port = 9000\nlease_seconds = 5\n[step_limits]\n"deploy.boot" = 7\n')
     settings = load(file, {"METALPOOL_LEASE_SECONDS": "9", "METALPOOL_SERVER_NAMES": "a,b", "METALPOOL_TLS": "false"})
     assert (settings.listen_port, settings.lease_seconds, settings.step_limits) == (9000, 9, {"deploy.boot": 7})
-    assert (settings.server_names, settings.tls, str(settings.state_dir)) == (["a", "b"], False, "/var/lib/metalpool/service")
+    assert (settings.server_names, settings.tls, str(settings.state_dir)) == (
+        ["a", "b"],
+        False,
+        "/var/lib/metalpool/service",
+    )
     assert settings.database.endswith("/metalpool.sqlite")
 
 
@@ -43,7 +47,9 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, word: str) -> None:
 
 
 def test_password_of_the_database_is_not_shown(tmp_path: Path) -> None:
-    settings = load(None, {"METALPOOL_DATABASE_URL": "postgresql+psycopg://u:hidden@h/d", "METALPOOL_STATE_DIR": str(tmp_path)})
+    settings = load(
+        None, {"METALPOOL_DATABASE_URL": "postgresql+psycopg://u:hidden@h/d", "METALPOOL_STATE_DIR": str(tmp_path)}
+    )
     assert "hidden" not in json.dumps(settings.redacted())
 
 

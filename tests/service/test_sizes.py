@@ -14,7 +14,9 @@ def test_the_same_size_in_many_words(text: str) -> None:
     assert parse_size(text) == 32 << 30
 
 
-@pytest.mark.parametrize("text", ["", "banana", "-1G", "0G", "G", "1", "1B", "1X", "1e3G", "1,5G", "٣G", "1G\n2G", "9" * 19 + "G"])
+@pytest.mark.parametrize(
+    "text", ["", "banana", "-1G", "0G", "G", "1", "1B", "1X", "1e3G", "1,5G", "٣G", "1G\n2G", "9" * 19 + "G"]
+)
 def test_nonsense_is_no_size(text: str) -> None:
     with pytest.raises(ValueError, match=r"32GiB"):
         parse_size(text)
@@ -28,9 +30,10 @@ def test_what_is_written_is_read_back(kib: int) -> None:
 @given(st.text(max_size=12))
 def test_any_text_is_a_size_or_an_error(text: str) -> None:
     try:
-        assert 0 < parse_size(text) < 2**62
-    except ValueError as error:
-        assert "write a number" in str(error)
+        size = parse_size(text)
+    except ValueError:
+        return
+    assert 0 < size < 2**62
 
 
 @given(st.integers(min_value=1, max_value=999), st.sampled_from("KMGT"), st.sampled_from(["", "B", "iB", "ib"]))

@@ -71,7 +71,14 @@ class World:
             return create_token(session, ensure_user(session, user, "test"), role, "test", rack=bound)[1]
 
     def call(
-        self, method: str, path: str, body: Any = None, *, token: str | None = "", source: str = "127.0.0.1", **more: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = "",
+        source: str = "127.0.0.1",
+        **more: Any,
     ) -> Any:
         """The raw answer; an administrator's unless another token (or None) is given."""
         headers = dict(more.pop("headers", {}))
@@ -185,7 +192,9 @@ class Work:
         self.token = token or world.worker
         self.node = node
         body = {"node": node, "ssh_public_key": KEY, "wait": 5, "heartbeat": heartbeat}
-        self.claim = world.ask("POST", f"/racks/{world.settings.default_rack}/claims", body, token=self.token, expect=200)
+        self.claim = world.ask(
+            "POST", f"/racks/{world.settings.default_rack}/claims", body, token=self.token, expect=200
+        )
         self.id: str = self.claim["operation_id"]
         self.epoch: int = self.claim["epoch"]
         self.mac: str = self.claim["node"]["interfaces"][0]["mac"]
@@ -234,7 +243,9 @@ class Work:
         return self.result()
 
     def erase(self, serial: str = "D1", *, verified: bool = True) -> None:
-        self.report("erasures", items=[{"serial": serial, "method": "overwrite", "verified": verified, "detail": "zeros"}])
+        self.report(
+            "erasures", items=[{"serial": serial, "method": "overwrite", "verified": verified, "detail": "zeros"}]
+        )
 
     def release(self, *serials: str) -> Any:
         self.report("steps", step="erase")

@@ -44,12 +44,26 @@ class Images(Answer):
     next: str | None
 
 
+EraseMethod = Literal[
+    "nvme_sanitize_crypto",
+    "nvme_sanitize_block",
+    "nvme_format_crypto",
+    "nvme_format_user_data",
+    "ata_secure_erase_enhanced",
+    "ata_secure_erase",
+    "scsi_sanitize",
+    "blkdiscard_secure",
+    "zeroout",
+    "overwrite",
+]
+
+
 class PoolChange(Request):
     """A pool's policy; what is left out stays. An empty list of erase methods allows all."""
 
     description: str | None = None
     wait_in_ephemeral: bool | None = None
-    erase_methods: list[str] | None = None
+    erase_methods: list[EraseMethod] | None = None
     weak_boot_token: bool | None = None
     auto_accept: bool | None = None
 
