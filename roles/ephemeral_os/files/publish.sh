@@ -33,5 +33,11 @@ END
     fi
     echo changed
 fi
-find "$directory" -mindepth 1 -maxdepth 1 -type d ! -name current ! -name '.*' -printf '%T@ %p\n' | sort -rn |
-    tail -n "+$((keep + 1))" | cut -d' ' -f2- | xargs -r rm -rf
+# Newest last-used versions stay; "touch" above marks this one as used.
+prune() {
+    find "$1" -mindepth 1 -maxdepth 1 -type d ! -name current ! -name '*.*' -printf '%T@ %p\n' | sort -rn |
+        tail -n "+$((keep + 1))" | cut -d' ' -f2- | xargs -r rm -rf
+}
+touch "$build"
+prune "$directory"
+prune "$(dirname "$build")"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
 import subprocess
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))  # python3 -I leaves it out
+from metalpool_agent import bmc, cmdline, machine, network, service, ssh
+from metalpool_agent.console import phase, say
+from metalpool_agent.files import read
 
-from metalpool_agent import bmc, cmdline, machine, network, service, ssh  # noqa: E402
-from metalpool_agent.console import phase, say  # noqa: E402
+READY = "/run/metalpool/ready"
 
 
 def enlist(url: str, link: str, address: str) -> tuple[str, str]:
@@ -46,8 +44,9 @@ def check_in(url: str, boot: str, token: str | None, address: str) -> list[str]:
 
 def main() -> None:
     """The boot flow; powers off when the service does not want this machine."""
+    phase("agent")
     try:
-        words = cmdline.parse(pathlib.Path("/proc/cmdline").read_text())
+        words = cmdline.parse(read("/proc/cmdline"))
         link, address = network.bring_up(words["url"])
         phase("network")
         boot, token = words.get("boot", ""), words.get("token")
@@ -56,15 +55,22 @@ def main() -> None:
         keys = check_in(words["url"], boot, token, address)
     except (cmdline.CommandLineError, service.Refused) as error:
         say(f"{error}; powering off")
-        os.execv("/sbin/poweroff", ["poweroff"])
+        subprocess.run(["/sbin/poweroff"], check=False)
+        return
     phase("checkin")
     ssh.authorize(keys)
     ssh.wait_for_server()
     phase("ready")
     say("ready")
+    open(READY, "w").close()  # "coldplug" goes on
     # LLDP neighbours announce themselves every 30 s: listen from now on, the inventory asks later.
     subprocess.run(["/usr/sbin/lldpd"], check=False)
 
 
+def print_nonce() -> None:
+    """The last nonce in the BMC's event log; the worker compares it with what it wrote there over the LAN."""
+    print(bmc.read_nonce() or "")
+
+
 if __name__ == "__main__":
-    main()
+    print_nonce() if sys.argv[1:] == ["nonce"] else main()

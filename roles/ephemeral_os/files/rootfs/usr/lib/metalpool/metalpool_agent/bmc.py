@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 import time
 
 DEVICE = "/dev/ipmi0"
 PROBED = "/run/metalpool/ipmi-probed"
+EVENT_LOG = "/run/metalpool/sel"
 NONCE_RECORD_TYPE = 0xE0  # OEM, without time stamp (32.3)
 NONCE_MARK = ord("M")
 RECORD_BYTES = 16
@@ -66,8 +66,10 @@ def read_nonce() -> str | None:
     nonce = nonce_of(answer[2:]) if answer else None
     if nonce:
         return nonce
-    with tempfile.NamedTemporaryFile() as file:
-        ipmitool("sel", "writeraw", file.name)
+    # An empty log makes no file.
+    if ipmitool("sel", "writeraw", EVENT_LOG) is None or not os.path.exists(EVENT_LOG):
+        return None
+    with open(EVENT_LOG, "rb") as file:
         return last_nonce(file.read())
 
 

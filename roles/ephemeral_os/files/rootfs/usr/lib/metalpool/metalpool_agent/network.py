@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import socket
 import subprocess
 import time
 
 from metalpool_agent import http_client
+from metalpool_agent.files import read
 
-NET = pathlib.Path("/sys/class/net")
-LEASES = pathlib.Path("/run/metalpool")
+NET = "/sys/class/net"
+LEASES = "/run/metalpool"
+UDEV_DATABASE = "/run/udev/data"
 DHCP = ("/bin/busybox", "udhcpc", "-f", "-t", "10", "-T", "1", "-A", "3", "-s", "/usr/lib/metalpool/lease", "-i")
 ETHERNET = "1"
 
 
-def links(net: pathlib.Path = NET) -> dict[str, str]:
+def links(net: str = NET) -> dict[str, str]:
     """MAC addresses of the machine's own Ethernet links by name (ARPHRD_ETHER, with a device behind)."""
-    found = {}
-    for directory in sorted(net.iterdir()):
-        if (directory / "device").exists() and (directory / "type").read_text().strip() == ETHERNET:
-            found[directory.name] = (directory / "address").read_text().strip().lower()
-    return found
+    return {
+        name: read(f"{net}/{name}/address").lower()
+        for name in sorted(os.listdir(net))
+        if os.path.exists(f"{net}/{name}/device") and read(f"{net}/{name}/type") == ETHERNET
+    }
+
+
+def named(link: str, net: str = NET, database: str = UDEV_DATABASE) -> bool:
+    """Whether udev has seen the link: before that, it may still give it another name, which must be down for it."""
+    return os.path.exists(f"{database}/n{read(f'{net}/{link}/ifindex')}")
 
 
 def address_towards(host: str, port: int, link: str) -> str | None:
@@ -47,7 +53,7 @@ def prefer(link: str) -> None:
         subprocess.run(["ip", "route", "replace", "default", "via", gateway, "dev", link, "metric", "1"], check=False)
 
 
-def bring_up(url: str, pause: float = 0.1) -> tuple[str, str]:
+def bring_up(url: str, pause: float = 0.05) -> tuple[str, str]:
     """Start a DHCP client on every link, also on those that appear late; (link, our address) towards the URL.
 
     It waits for as long as it takes: without a network there is nothing else to do.
@@ -56,9 +62,9 @@ def bring_up(url: str, pause: float = 0.1) -> tuple[str, str]:
     clients: dict[str, subprocess.Popen[bytes]] = {}
     while True:
         for link in links():
-            if link not in clients:
+            if link not in clients and named(link):
                 clients[link] = subprocess.Popen([*DHCP, link], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        leased = [link for link in clients if os.path.exists(LEASES / f"lease.{link}")]
+        leased = [link for link in clients if os.path.exists(f"{LEASES}/lease.{link}")]
         for link in leased:
             address = address_towards(host, port, link)
             if address:
