@@ -26,14 +26,19 @@ def able() -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(able: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabSite]:
-    """The lab: three machines, off."""
-    site = LabSite(tmp_path_factory.mktemp("lab"), "mpit", 217)
+def lab(able: None) -> Iterator[LabSite]:
+    """The lab: three machines, off. What an interrupted run left is taken away first."""
+    # Not below pytest's own directory: nginx and dnsmasq run as users who may not look into that.
+    site = LabSite(Path("/var/lib/metalpool-integration-lab"), "mpit", 217)
+    site.boot_server(boot_server_state="absent")
     site.lab(virtual_lab_state="absent")
-    made = site.lab()
-    assert made.ok, made.text
-    yield site
-    removed = site.lab(virtual_lab_state="absent")
+    try:
+        made = site.lab()
+        assert made.ok, made.text
+        yield site
+    finally:
+        removed = site.lab(virtual_lab_state="absent")
+        shutil.rmtree(site.directory, ignore_errors=True)
     assert removed.ok, removed.text
 
 
@@ -49,10 +54,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
 def rack(lab: LabSite, service: StandIn) -> Iterator[LabSite]:
     """The lab with a boot server that gives out addresses."""
     lab.boot_variables |= {"boot_server_service_url": service.url, "boot_server_ca_file": str(service.ca_file)}
-    made = lab.boot_server()
-    assert made.ok, made.text
-    yield lab
-    removed = lab.boot_server(boot_server_state="absent")
+    try:
+        made = lab.boot_server()
+        assert made.ok, made.text
+        yield lab
+    finally:
+        removed = lab.boot_server(boot_server_state="absent")
     assert removed.ok, removed.text
 
 

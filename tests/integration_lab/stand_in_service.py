@@ -53,11 +53,18 @@ class StandIn:
             def log_message(self, *_words: object) -> None:
                 """The tests look at `seen`."""
 
+        self.handler = Handler
+        self.port = 0
+        self.open()
+        self.url = f"https://127.0.0.1:{self.port}"
+
+    def open(self) -> None:
+        """Listens, on the same port as before."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.ca_file, self.ca_file.with_suffix(".key"))
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.url = f"https://127.0.0.1:{self.server.server_address[1]}"
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), self.handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def expect(self, *answers: tuple[int, str]) -> None:
@@ -66,6 +73,6 @@ class StandIn:
         self.answers[:] = answers
 
     def close(self) -> None:
-        """Ends the server."""
+        """Listens no more."""
         self.server.shutdown()
         self.server.server_close()

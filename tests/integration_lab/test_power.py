@@ -31,7 +31,7 @@ for word in settings["do"]:
         result[word] = bmc.set_bootdev("network")
     else:
         result[word] = bmc.set_power(word, wait=30)
-bmc.logout()
+bmc.ipmi_session.logout()
 print(json.dumps(result))
 """
 

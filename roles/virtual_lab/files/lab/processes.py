@@ -34,10 +34,14 @@ def running(pid_file: Path) -> int | None:
 
 
 def start(command: list[str], pid_file: Path, log_file: Path, directory: Path) -> int:
-    """Starts a process in a session of its own, with no descriptor of ours but its log; returns its pid."""
+    """Starts a process in a session of its own, with no descriptor of ours but its log; returns its pid.
+
+    SIGPIPE stays ignored, as it is in Python itself: ipmi_sim does not guard against it, and dies of it when a guest is
+    switched off at the moment in which ipmi_sim writes to it.
+    """
     with log_file.open("ab") as log:
         process = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                   start_new_session=True, close_fds=True)
+                                   start_new_session=True, close_fds=True, restore_signals=False)
     pid_file.write_text(f"{process.pid} {start_time(process.pid)}\n")
     process.returncode = 0  # it is meant to go on; keeps the interpreter from warning about it
     return process.pid
