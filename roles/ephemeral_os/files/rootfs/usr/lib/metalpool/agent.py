@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 from metalpool_agent import bmc, cmdline, machine, network, service, ssh
 from metalpool_agent.console import phase, say
