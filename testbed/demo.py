@@ -72,8 +72,7 @@ def live(site: Site, progress: Progress) -> list[dict[str, Any]]:
     """The whole life. Returns the operations of it that have ended well."""
     progress.headline("Enlist and commission: the power buttons are pressed, the machines say what they are")
     operations = []
-    names = [node.name for node in sorted((site.lab / "nodes").iterdir())]
-    for name in names:
+    for name in site.machines:
         operations += enlist_and_commission(site, progress, name)
     show_pool(site, progress)
 
@@ -104,7 +103,7 @@ def live(site: Site, progress: Progress) -> list[dict[str, Any]]:
 
 def enlist_and_commission(site: Site, progress: Progress, name: str) -> list[dict[str, Any]]:
     """Press the power button of an unknown machine, accept it, wait until it is ready. Nothing when it is known."""
-    serial = next(node["serial"] for node in json.loads((site.lab / "lab.json").read_text())["nodes"] if node["name"] == name)
+    serial = site.machines[name]["serial"]
     node = by_serial(site.admin, serial)
     if node is None:
         with progress.step(f"{name}: network boot, enlisted"):

@@ -59,6 +59,7 @@ class Site:
             "virtual_lab_bridge": "lab0",
             "virtual_lab_rack_interface": f"mp{self.number}lab",
             "virtual_lab_network": f"{self.nodes_network}.0/24",
+            "virtual_lab_ipv6_network": f"fd6d:7000:{2 * self.number + 7:x}::/64",
             "virtual_lab_bmc_network": f"{self.bmc_network}.0/24",
             "boot_server_interface": f"mp{self.number}lab",
             "boot_server_address": f"{self.nodes_network}.1",
@@ -135,6 +136,12 @@ class Site:
         if process.returncode:
             raise PlaybookFailed(f"{name} ended with {process.returncode}:\n" + "".join(lines))
         return "".join(lines)
+
+    @property
+    def machines(self) -> dict[str, Variables]:
+        """The lab's machines by name, as their builder describes them."""
+        nodes: dict[str, Variables] = json.loads((self.lab / "lab.json").read_text())["nodes"]
+        return nodes
 
     def chassis(self, node: str, *words: str) -> str:
         """A node's front panel: ``set power 1`` presses the power button, ``get power`` looks at the light."""

@@ -11,7 +11,14 @@ from inventory_service.api.authentication import by_token, services
 from inventory_service.api.schemas.worker import ArmOut, AwaitBoot, CheckedIn, PhonedHome, PhoneHomeToken, Report
 from inventory_service.api.waiting import wait_for
 from inventory_service.api.worker_progress import need_own_rack, reporting
-from inventory_service.operations.boots import arm, boot_summary, checked_in_boot, phone_home_token, phoned_home
+from inventory_service.operations.boots import (
+    arm,
+    boot_summary,
+    checked_in_boot,
+    leave_waiting,
+    phone_home_token,
+    phoned_home,
+)
 from inventory_service.operations.lookup import held_operation
 
 bp = APIBlueprint("worker_boots", __name__, url_prefix="/api/v1/operations/<operation_id>", tag="Worker")
@@ -26,6 +33,16 @@ def arm_boot(operation_id: str, report: Report) -> dict[str, str]:
     with reporting(operation_id, report.epoch) as (session, operation):
         armed = arm(session, services().vault, operation)
         return {"boot": armed.boot, "nonce": armed.nonce}
+
+
+@bp.post("/waiting")
+@bp.input(Report, arg_name="report")
+@bp.output({}, status_code=204)
+def post_waiting(operation_id: str, report: Report) -> str:
+    """The node stays in the ephemeral OS when the operation has ended, for the next one to go on from."""
+    with reporting(operation_id, report.epoch) as (session, operation):
+        leave_waiting(session, operation)
+    return ""
 
 
 @bp.get("/checkin")

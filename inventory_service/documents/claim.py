@@ -12,6 +12,7 @@ from inventory_service.documents.catalogue import image_document, pool_document
 from inventory_service.documents.node import bmc_document, node_document
 from inventory_service.images import find_image
 from inventory_service.models import Bmc, NodeFacts, Operation
+from inventory_service.operations.boots import waiting_boot
 from inventory_service.vault import Vault
 
 _SUMMARY = ("firmware", "bmc", "boot")
@@ -36,6 +37,11 @@ def _pending(vault: Vault, bmc: Bmc | None) -> dict[str, Any] | None:
     }
 
 
+def _waiting(session: Session, node_id: int) -> dict[str, Any] | None:
+    boot = waiting_boot(session, node_id)
+    return {"address": boot.address, "host_key": boot.host_key} if boot else None
+
+
 def claim_document(session: Session, vault: Vault, operation: Operation) -> dict[str, Any]:
     """The claim of an operation, loaded whole."""
     node, allocation = operation.node, operation.allocation
@@ -43,6 +49,7 @@ def claim_document(session: Session, vault: Vault, operation: Operation) -> dict
     claimed_node = node_document(session, node, with_bmc=True) | {
         "bmc": _bmc(vault, node.bmc),
         "bmc_pending": _pending(vault, node.bmc),
+        "waiting": _waiting(session, node.id),
         "facts_summary": {part: facts.get(part) for part in _SUMMARY},
     }
     image = operation.parameters.get("image")

@@ -11,10 +11,13 @@ from inventory_service.models.base import Base
 
 
 class Boot(Base):
-    """One armed boot into the ephemeral OS; it dies with its operation. Nonces are kept as their SHA-256."""
+    """One armed boot into the ephemeral OS. Nonces are kept as their SHA-256.
+
+    It dies with its operation, unless the node is left ``waiting`` in the ephemeral OS for the next one.
+    """
 
     __tablename__ = "boot"
-    __table_args__ = (CheckConstraint("state IN ('armed', 'checked_in', 'closed')", name="state"),)
+    __table_args__ = (CheckConstraint("state IN ('armed', 'checked_in', 'waiting', 'closed')", name="state"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     operation_id: Mapped[str] = mapped_column(ForeignKey("operation.id", ondelete="CASCADE"), index=True)

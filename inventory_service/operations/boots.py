@@ -14,7 +14,7 @@ from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.models import Boot, Event, Node, Operation, PhoneHome
 from inventory_service.operations.lookup import changed, find_operation, say
-from inventory_service.problems import Forbidden
+from inventory_service.problems import Conflict, Forbidden
 from inventory_service.secret_tokens import digest, matches, new_token
 from inventory_service.vault import Vault
 
@@ -30,11 +30,15 @@ class Armed:
     nonce: str
 
 
-def close_boots(session: Session, node_id: int) -> None:
-    """No boot of this node may speak for an operation any more."""
-    session.execute(
-        update(Boot).where(Boot.node_id == node_id, Boot.state != "closed").values(state="closed", token=None)
-    )
+def close_boots(session: Session, node_id: int, *, leave_waiting: str | None = None) -> None:
+    """No boot of this node may speak for an operation any more.
+
+    :param leave_waiting: the operation that has left the node waiting in the ephemeral OS, if it ended well
+    """
+    over = update(Boot).where(Boot.node_id == node_id, Boot.state != "closed")
+    if leave_waiting is not None:
+        over = over.where((Boot.state != "waiting") | (Boot.operation_id != leave_waiting))
+    session.execute(over.values(state="closed", token=None))
     session.execute(
         update(PhoneHome).where(PhoneHome.node_id == node_id, PhoneHome.closed.is_(False)).values(closed=True)
     )
@@ -170,6 +174,24 @@ def check_in(session: Session, vault: Vault, said: CheckIn, source: str) -> list
         changed(session, operation)
         touch(session, f"boots:{operation.node_id}")
     return [operation.worker_key] if operation.worker_key else []
+
+
+def leave_waiting(session: Session, operation: Operation) -> None:
+    """The node stays in the ephemeral OS when this operation has ended, and the worker may come back over SSH.
+
+    :raises Conflict: no boot of this claim has checked in
+    """
+    boot = checked_in_boot(session, operation.id, operation.epoch)
+    if boot is None:
+        raise Conflict("the node has not checked in for this operation, so it cannot wait in the ephemeral OS")
+    boot.state = "waiting"
+    say(session, operation, f"the node is left waiting at {boot.address}")
+    changed(session, operation)
+
+
+def waiting_boot(session: Session, node_id: int) -> Boot | None:
+    """The boot in which the node waits since an earlier operation."""
+    return session.scalar(select(Boot).where(Boot.node_id == node_id, Boot.state == "waiting"))
 
 
 def checked_in_boot(session: Session, operation_id: str, epoch: int) -> Boot | None:

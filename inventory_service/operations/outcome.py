@@ -71,7 +71,7 @@ def conclude(session: Session, settings: Settings, operation_id: str, outcome: s
     operation.reason = None if outcome == "succeeded" else reason or "the worker gave no reason"
     operation.ended_at = clock.now()
     operation.lease_until = operation.step_until = None
-    close_boots(session, operation.node_id)
+    close_boots(session, operation.node_id, leave_waiting=operation.id if outcome == "succeeded" else None)
     say(session, operation, outcome + (f": {operation.reason}" if operation.reason else ""))
     record(
         session,

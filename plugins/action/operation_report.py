@@ -21,6 +21,7 @@ RESOURCES: dict[str, tuple[str, str, str | None]] = {
     "script_results": ("POST", "script-results", "items"),
     "bmc": ("PUT", "bmc", None),
     "power": ("POST", "power", "power_state"),
+    "waiting": ("POST", "waiting", None),
     "findings": ("POST", "findings", "items"),
 }
 KINDS: dict[str, tuple[type, str]] = {
@@ -29,6 +30,7 @@ KINDS: dict[str, tuple[type, str]] = {
     "script_results": (list, "a list, one dictionary for each script"),
     "bmc": (dict, "a dictionary with address, port, username, password and state"),
     "power": (str, "on, off or unknown"),
+    "waiting": (dict, "an empty dictionary"),
     "findings": (list, "a list of dictionaries with kind and detail"),
 }
 

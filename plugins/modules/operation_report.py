@@ -41,10 +41,11 @@ options:
       - V(bmc) - a dictionary with C(address), C(port), C(username), C(password) and C(state), which is C(pending) until
         the account was proved over the LAN, then C(proved).
       - V(power) - C(on), C(off) or C(unknown).
+      - V(waiting) - an empty dictionary; the node stays in the ephemeral OS when the operation has ended.
       - V(findings) - a list of dictionaries with C(kind) and C(detail), each of which becomes an event.
     type: str
     required: true
-    choices: [facts, erasures, script_results, bmc, power, findings]
+    choices: [facts, erasures, script_results, bmc, power, waiting, findings]
   data:
     description: The report. An empty list is not sent.
     type: raw

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +18,10 @@ from testbed.site import Site
 # The tests' limits are short where a fault must run into them, and wide where a slow machine must not.
 SETTINGS = {"step_limits": {"commission.boot": 400, "deploy.boot": 240, "deploy.first_boot": 900}}
 NODES: list[dict[str, Any]] = [
-    {"name": "t1", "memory": "1G", "cpus": 1, "firmware": "bios", "disks": [{"size": "6G", "kind": "ssd"}]},
-    {"name": "t2", "memory": "2G", "cpus": 2, "firmware": "uefi", "disks": [{"size": "6G", "kind": "nvme"}]},
+    {"name": "t1", "memory": "1G", "cpus": 1, "firmware": "bios", "disks": [{"size": "6G", "kind": "ssd"}],
+     "bmc": {"username": "admin", "password": "factory-1"}},
+    {"name": "t2", "memory": "2G", "cpus": 2, "firmware": "uefi", "disks": [{"size": "6G", "kind": "nvme"}],
+     "bmc": {"username": "admin", "password": "factory-2"}},
 ]
 
 
@@ -48,7 +49,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def enlisted(site: Site) -> dict[str, dict[str, Any]]:
     """Both machines, as they were when they had just enlisted themselves."""
-    serials = {node["name"]: node["serial"] for node in json.loads((site.lab / "lab.json").read_text())["nodes"]}
+    serials = {name: machine["serial"] for name, machine in site.machines.items()}
     for name in serials:
         site.chassis(name, "set", "power", "1")
     found = {}

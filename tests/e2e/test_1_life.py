@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
@@ -15,11 +14,6 @@ from testbed.site import ROOT, VENV, PlaybookFailed, Site
 
 MARKER = os.urandom(24).hex().encode()
 ALLOCATION = "life"
-
-
-def lab_node(site: Site, name: str) -> dict[str, Any]:
-    """What the lab says of one of its machines."""
-    return next(node for node in json.loads((site.lab / "lab.json").read_text())["nodes"] if node["name"] == name)
 
 
 def disk_files(site: Site, name: str) -> list[Path]:
@@ -42,7 +36,7 @@ def ansible(site: Site, *words: str, environment: dict[str, str] | None = None) 
 
 def test_an_unknown_machine_enlists_and_is_untouched(site: Site, enlisted: dict[str, dict[str, Any]]) -> None:
     for name, node in enlisted.items():
-        expected = lab_node(site, name)
+        expected = site.machines[name]
         assert node["state"] == "new"
         assert node["serial"] == expected["serial"]
         assert node["uuid"].lower() == expected["uuid"].lower()
@@ -61,7 +55,7 @@ def test_commissioning_learns_the_hardware(site: Site, commissioned: dict[str, d
     assert (small["cpus"], large["cpus"]) == (1, 2)
     assert (small["firmware"], large["firmware"]) == ("bios", "uefi")
     assert [disk["kind"] for disk in large["disks"]] == ["nvme"]
-    assert large["disks"][0]["serial"] == lab_node(site, "t2")["disks"][0]["serial"]
+    assert large["disks"][0]["serial"] == site.machines["t2"]["disks"][0]["serial"]
     facts = site.admin.get("/nodes/t2/facts")
     assert facts["cpu"]["threads"] == 2
     assert facts["interfaces"][0]["driver"] == "virtio_net"
@@ -73,7 +67,7 @@ def test_commissioning_leaves_an_own_account_on_the_bmc(site: Site, commissioned
     assert node["bmc"]["username"] == "metalpool"
     assert "password" not in node["bmc"]
     users = subprocess.run(["ipmitool", "-I", "lanplus", "-H", node["bmc"]["address"], "-U", "admin", "-E", "user", "list", "1"],
-                           env=os.environ | {"IPMI_PASSWORD": lab_node(site, "t1")["bmc"]["password"]}, capture_output=True, text=True)
+                           env=os.environ | {"IPMI_PASSWORD": "factory-1"}, capture_output=True, text=True)
     assert "metalpool" in users.stdout, users.stdout + users.stderr
     assert site.chassis("t1", "get", "power") == "power:0"
 

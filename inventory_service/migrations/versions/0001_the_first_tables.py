@@ -409,7 +409,7 @@ def upgrade() -> None:
         sa.Column("host_key", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("checked_in_at", sa.DateTime(), nullable=True),
-        sa.CheckConstraint("state IN ('armed', 'checked_in', 'closed')", name=op.f("ck_boot_state")),
+        sa.CheckConstraint("state IN ('armed', 'checked_in', 'waiting', 'closed')", name=op.f("ck_boot_state")),
         sa.ForeignKeyConstraint(["node_id"], ["node.id"], name=op.f("fk_boot_node_id_node"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["operation_id"], ["operation.id"], name=op.f("fk_boot_operation_id_operation"), ondelete="CASCADE"

@@ -1,0 +1,87 @@
+#!/bin/bash
+# Build a whole-disk image of Debian that boots with BIOS and with UEFI: GPT with BIOS boot, ESP and root, root last so that
+# it can grow. No loop device and no mount: the file systems are made from directories, the boot loaders placed by hand.
+# Usage: build.sh OUTPUT_DIRECTORY NAME SUITE VERSION DISK_MIB PACKAGE...
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+output=$1 name=$2 suite=$3 version=$4 disk_mib=$5
+shift 5
+packages=$(IFS=,; echo "$*")
+work=$(mktemp -d "$output.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+
+# Where the partitions lie, in MiB.
+bios_at=1 esp_at=2 esp_mib=32 root_at=34
+root_mib=$((disk_mib - root_at - 1))
+root_uuid=$(cat /proc/sys/kernel/random/uuid)
+
+"$here/apt_sources.sh" "$suite" main non-free-firmware > "$work/sources.list"
+mmdebstrap --quiet --variant=minbase --include="$packages" \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --customize-hook="cp -rT '$here/root' \"\$1\"" \
+    --customize-hook='chroot "$1" systemctl --quiet enable systemd-networkd systemd-resolved ssh' \
+    "$suite" "$root" "$work/sources.list"
+
+# Nothing of the build stays: identity, keys, caches, the mirror that was used.
+: > "$root/etc/machine-id"
+rm -f "$root"/etc/ssh/ssh_host_* "$root"/etc/hostname "$root"/etc/apt/sources.list.d/* "$root"/var/lib/dbus/machine-id
+rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*.log "$root"/var/log/apt "$root"/tmp/*
+cat > "$root/etc/apt/sources.list" <<END
+deb http://deb.debian.org/debian $suite main non-free-firmware
+deb http://deb.debian.org/debian $suite-updates main non-free-firmware
+deb http://deb.debian.org/debian-security $suite-security main non-free-firmware
+END
+chroot "$root" passwd --quiet --lock root
+ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
+printf 'UUID=%s / ext4 errors=remount-ro 0 1\nLABEL=ESP /boot/efi vfat umask=0077,nofail 0 1\n' "$root_uuid" > "$root/etc/fstab"
+mkdir -p "$root/boot/efi" "$root/boot/grub"
+
+# GRUB: one menu on the root file system; both first stages find it by the file system's UUID.
+cat > "$root/boot/grub/grub.cfg" <<END
+set timeout=0
+search --no-floppy --fs-uuid --set=root $root_uuid
+menuentry 'Debian' {
+    linux /vmlinuz root=UUID=$root_uuid ro console=tty0 console=ttyS0,115200
+    initrd /initrd.img
+}
+END
+cat > "$work/early.cfg" <<END
+search --no-floppy --fs-uuid --set=root $root_uuid
+set prefix=(\$root)/boot/grub
+configfile \$prefix/grub.cfg
+END
+modules="part_gpt ext2 fat normal configfile search search_fs_uuid linux echo test gzio reboot halt minicmd ls cat"
+cp -r "$root/usr/lib/grub/i386-pc" "$root/usr/lib/grub/x86_64-efi" "$root/boot/grub/"
+# shellcheck disable=SC2086
+{
+    grub-mkimage -d "$root/usr/lib/grub/i386-pc" -O i386-pc -o "$work/core.img" -p /boot/grub -c "$work/early.cfg" biosdisk $modules
+    grub-mkimage -d "$root/usr/lib/grub/x86_64-efi" -O x86_64-efi -o "$work/bootx64.efi" -p /boot/grub -c "$work/early.cfg" $modules efi_gop
+}
+
+truncate -s "${disk_mib}M" "$work/disk.raw"
+sfdisk --quiet "$work/disk.raw" <<END
+label: gpt
+unit: sectors
+start=$((bios_at * 2048)), size=2048, type=21686148-6449-6E6F-744E-656564454649, name="bios"
+start=$((esp_at * 2048)), size=$((esp_mib * 2048)), type=uefi, name="esp"
+start=$((root_at * 2048)), size=$((root_mib * 2048)), type=linux, name="root"
+END
+python3 "$here/place_grub.py" "$work/disk.raw" "$root/usr/lib/grub/i386-pc/boot.img" "$work/core.img" $((bios_at * 2048))
+
+truncate -s "${esp_mib}M" "$work/esp"
+mkfs.vfat -n ESP "$work/esp" > /dev/null
+mmd -i "$work/esp" ::EFI ::EFI/BOOT ::EFI/debian
+mcopy -i "$work/esp" "$work/bootx64.efi" ::EFI/BOOT/BOOTX64.EFI
+mcopy -i "$work/esp" "$work/bootx64.efi" ::EFI/debian/grubx64.efi
+dd if="$work/esp" of="$work/disk.raw" bs=1M seek="$esp_at" conv=notrunc,sparse status=none
+
+truncate -s "${root_mib}M" "$work/rootfs"
+mkfs.ext4 -q -F -U "$root_uuid" -L root -d "$root" -E lazy_itable_init=0,lazy_journal_init=0 "$work/rootfs"
+dd if="$work/rootfs" of="$work/disk.raw" bs=1M seek="$root_at" conv=notrunc,sparse status=none
+
+mkdir -p "$work/new"
+zstd --quiet -T0 -6 "$work/disk.raw" -o "$work/new/$name.raw.zst"
+python3 "$here/describe.py" "$work/new/$name.raw.zst" "$name" "$version" $((disk_mib << 20)) > "$work/new/$name.json"
+mv "$work/new" "$output"
