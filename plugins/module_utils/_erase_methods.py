@@ -105,16 +105,26 @@ def _sanitize(job: Job, action: int) -> None:
     _must(run(["nvme", "sanitize", controller, "--sanact=%d" % action], 60))
     while True:
         job.left()
-        log = run_json(["nvme", "sanitize-log", "-o", "json", controller], 30) or {}
-        # nvme-cli puts the log under the controller's name in some versions
-        log = log if "sstat" in log else next((entry for entry in log.values() if isinstance(entry, dict)), {})
-        status = log.get("sstat", 0)
-        status = (status.get("status", 0) if isinstance(status, dict) else status) & 0x7
+        status = sanitize_status(run_json(["nvme", "sanitize-log", "-o", "json", controller], 30))
         if status in (1, 4):
             return
         if status != 2:
-            raise EraseProblem("sanitize ended with status %s (log %s)" % (status, log))
+            raise EraseProblem("sanitize ended with status %s" % status)
         time.sleep(1)
+
+
+def sanitize_status(log: t.Any) -> int | None:
+    """Bits 2:0 of SSTAT (NVMe Base 2.0, figure 241) from nvme-cli's JSON, of which there are several shapes.
+
+    The log stands under the controller's name in some versions, and the status is a number or a text such as "(1) completed".
+    """
+    if isinstance(log, dict) and "sstat" not in log:
+        log = next((entry for entry in log.values() if isinstance(entry, dict)), {})
+    status = (log or {}).get("sstat")
+    if isinstance(status, dict):
+        status = status.get("status")
+    match = re.search(r"\d+", str(status))
+    return int(match.group()) & 0x7 if match else None
 
 
 # ATA ----------------------------------------------------------------------------------------------------------------

@@ -10,10 +10,9 @@ import re
 import typing as t
 
 from ansible_collections.metalpool.core.plugins.module_utils._run import read_int, read_text, run
-from ansible_collections.metalpool.core.plugins.module_utils._uefi import architecture, is_uefi
+from ansible_collections.metalpool.core.plugins.module_utils._uefi import architecture, is_uefi, secure_boot
 
 DMI = "/sys/class/dmi/id/"
-SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 UNITS = {"kB": 1 << 10, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 EMPTY = ("", "not specified", "not available", "none", "unknown", "to be filled by o.e.m.", "0123456789", "default string", "no dimm", "n/a")
 
@@ -42,16 +41,7 @@ def system() -> dict:
 
 def firmware() -> dict:
     return {"kind": "uefi" if is_uefi() else "bios", "vendor": said(read_text(DMI + "bios_vendor")),
-            "version": said(read_text(DMI + "bios_version")), "date": said(read_text(DMI + "bios_date")), "secure_boot": _secure_boot()}
-
-
-def _secure_boot() -> bool:
-    """UEFI 2.10, 3.3: the variable SecureBoot is 1 while signatures are enforced. efivarfs puts 4 bytes of attributes before it."""
-    try:
-        with open(SECURE_BOOT, "rb") as handle:
-            return handle.read()[4:5] == b"\x01"
-    except OSError:
-        return False
+            "version": said(read_text(DMI + "bios_version")), "date": said(read_text(DMI + "bios_date")), "secure_boot": secure_boot()}
 
 
 def cpu() -> dict:

@@ -112,7 +112,7 @@ def compare_firmware(commissioned):
 
 
 def surplus(state, document, params):
-    """Entries to remove, and findings about those that are only reported."""
+    """Entries to remove, and findings about those that are not ours (our own is there after each deploy)."""
     known = {entry.get("label") for entry in document["entries"]} if document else None
     remove, findings = [], []
     for entry in state.entries:
@@ -124,7 +124,7 @@ def surplus(state, document, params):
                 remove.append(entry)
             else:
                 findings.append({"kind": "boot-entry-unknown", "detail": "Boot%s %s (%s)" % (entry.id, entry.label, entry.path)})
-    findings += [{"kind": "boot-entry-removed", "detail": "Boot%s %s (%s)" % (entry.id, entry.label, entry.path)} for entry in remove]
+    findings += [{"kind": "boot-entry-removed", "detail": "Boot%s %s (%s)" % (entry.id, entry.label, entry.path)} for entry in remove if entry.label != OUR_LABEL]
     return remove, findings
 
 

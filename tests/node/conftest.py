@@ -6,6 +6,7 @@ They need root, losetup and zstd, as the node has them; without root they are sk
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -38,6 +39,27 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (top / "ansible_collections/metalpool").mkdir(parents=True)
     (top / "ansible_collections/metalpool/core").symlink_to(REPOSITORY)
     return top
+
+
+@pytest.fixture
+def utility(collections: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str], t.Any]:
+    """Import one of the collection's module_utils."""
+    monkeypatch.syspath_prepend(str(collections))
+    return lambda name: importlib.import_module("ansible_collections.metalpool.core.plugins.module_utils." + name)
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str, str], None]:
+    """Put a program of a name first on the path, where the real one needs hardware that is not here. Its body is shell."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def put(name: str, body: str) -> None:
+        (folder / name).write_text("#!/bin/sh\n" + body)
+        (folder / name).chmod(0o755)
+
+    return put
 
 
 class Answer(dict):
