@@ -30,7 +30,7 @@ def initialise(settings: Settings) -> list[str]:
     services = open_services(settings)
     with services.database.write() as session:
         if session.scalar(select(Token.id).where(Token.role == "admin").limit(1)) is None:
-            _, secret = create_token(session, ensure_user(session, "admin", "init"), "admin", "init")
+            unused, secret = create_token(session, ensure_user(session, "admin", "init"), "admin", "init")
             write_secret(settings.admin_token_file, secret + "\n")
             made.append(f"first administrator's token: {settings.admin_token_file}")
     services.database.close()

@@ -79,6 +79,7 @@ def table(rows: list[tuple[str, ...]], titles: tuple[str, ...]) -> str:
     widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
     lines = []
     for row in [titles, tuple("-" * width for width in widths), *rows]:
-        cells = [cell.ljust(width) if not column else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        placed = enumerate(zip(row, widths, strict=True))
+        cells = [cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in placed]
         lines.append("  " + "  ".join(cells))
     return "\n".join(lines)

@@ -57,7 +57,7 @@ def need_admin() -> Caller:
 
 def bearer_token() -> str | None:
     """The token of the request's Authorization header (RFC 6750, section 2.1)."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, unused, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: bmc_account
 short_description: Manage an administrator account on a BMC
+version_added: 0.1.0
 author: Metalpool contributors (@metalpool)
 description:
   - Ensures that a BMC has an account with this name and password, enabled, with IPMI messaging and privilege

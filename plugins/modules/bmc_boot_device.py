@@ -6,6 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: bmc_boot_device
 short_description: Choose what a machine boots from next, through its BMC
+version_added: 0.1.0
 author: Metalpool contributors (@metalpool)
 description:
   - Sets the boot flags of the BMC (IPMI 2.0, section 28.12) and reads them back as far as the BMC reports them.

@@ -6,6 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: bmc_info
 short_description: Read what a BMC says about itself and its machine
+version_added: 0.1.0
 author: Metalpool contributors (@metalpool)
 description:
   - Reads the power state, the boot device and the identity of a BMC, and on request its sensors and its event log.

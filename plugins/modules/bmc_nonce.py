@@ -6,6 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: bmc_nonce
 short_description: Put a nonce into a BMC's event log
+version_added: 0.1.0
 author: Metalpool contributors (@metalpool)
 description:
   - Adds one record to the BMC's event log over the LAN (Add SEL Entry, IPMI 2.0, section 31.6), of the OEM type

@@ -6,6 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: bmc_power
 short_description: Switch a machine's power through its BMC
+version_added: 0.1.0
 author: Metalpool contributors (@metalpool)
 description:
   - Switches power on or off, or restarts the machine, and confirms it by reading the state back.

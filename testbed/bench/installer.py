@@ -64,7 +64,7 @@ def mirror() -> tuple[str, str]:
     """Host and path of the Debian mirror that this host's apt is set up with."""
     printed = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)"], check=True, capture_output=True, text=True).stdout
     uri = next(line for line in printed.splitlines() if line.startswith("http://") and "security" not in line)
-    host, _, path = uri.removeprefix("http://").rstrip("/").partition("/")
+    host, unused, path = uri.removeprefix("http://").rstrip("/").partition("/")
     return host, f"/{path}"
 
 
@@ -79,7 +79,8 @@ def serve(site: Site, key: str) -> subprocess.Popen[bytes]:
     (place / "preseed.cfg").write_text(PRESEED.format(host=host, path=path, rack=rack, port=PROXY_PORT, key=key))
     (site.state / "www" / "ipxe" / "boot.ipxe").write_text(BOOT.format(rack=rack))
     configuration = site.state / "tinyproxy.conf"
-    configuration.write_text(f"Port {PROXY_PORT}\nListen {rack}\nTimeout 600\nMaxClients 32\nAllow {site.nodes_network}.0/24\nLogLevel Error\n")
+    allowed = f"{site.nodes_network}.0/24"
+    configuration.write_text(f"Port {PROXY_PORT}\nListen {rack}\nTimeout 600\nMaxClients 32\nAllow {allowed}\nLogLevel Error\n")
     return subprocess.Popen(["tinyproxy", "-d", "-c", str(configuration)])
 
 

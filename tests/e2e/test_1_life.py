@@ -23,13 +23,13 @@ def disk_files(site: Site, name: str) -> list[Path]:
 
 def contains(file: Path, needle: bytes) -> bool:
     """Whether the bytes stand anywhere in the file, found from outside the machine."""
-    return subprocess.run(["grep", "-c", "-a", "-F", "-m1", needle.decode(), str(file)], capture_output=True).returncode == 0
+    return subprocess.run(["grep", "-c", "-a", "-F", "-m1", needle.decode(), str(file)], check=False, capture_output=True).returncode == 0
 
 
 def ansible(site: Site, *words: str, environment: dict[str, str] | None = None) -> str:
     """One of Ansible's commands as the user types it."""
     ended = subprocess.run([str(VENV / "bin" / words[0]), *words[1:]], cwd=ROOT, env=environment or site.environment,
-                           capture_output=True, text=True)
+                           check=False, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 
@@ -67,7 +67,7 @@ def test_commissioning_leaves_an_own_account_on_the_bmc(site: Site, commissioned
     assert node["bmc"]["username"] == "metalpool"
     assert "password" not in node["bmc"]
     users = subprocess.run(["ipmitool", "-I", "lanplus", "-H", node["bmc"]["address"], "-U", "admin", "-E", "user", "list", "1"],
-                           env=os.environ | {"IPMI_PASSWORD": "factory-1"}, capture_output=True, text=True)
+                           env=os.environ | {"IPMI_PASSWORD": "factory-1"}, check=False, capture_output=True, text=True)
     assert "metalpool" in users.stdout, users.stdout + users.stderr
     assert site.chassis("t1", "get", "power") == "power:0"
 
@@ -120,7 +120,8 @@ def test_the_inventory_verifies_the_first_connection(site: Site, user_key: Path)
     for group in ("zone_default", "pool_default", "image_debian_12", "user_admin"):
         assert f"@{group}:" in graph
     assert ALLOCATION in graph
-    printed = site.playbook("testbed/playbooks/hello.yml", arguments=["-i", "playbooks/nodes.metalpool.yml", "--private-key", str(user_key)])
+    words = ["-i", "playbooks/nodes.metalpool.yml", "--private-key", str(user_key)]
+    printed = site.playbook("testbed/playbooks/hello.yml", arguments=words)
     assert f"hello from {ALLOCATION}, Debian GNU/Linux 12" in printed
 
 
@@ -129,15 +130,16 @@ def test_only_the_holders_key_opens_the_node(site: Site, user_key: Path, tmp_pat
     (tmp_path / "known_hosts").write_text("".join(f"{allocation['address']} {key}\n" for key in allocation["host_keys"]))
 
     def login(user: str, key: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["ssh", "-i", str(key), "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes",
-                               "-o", f"UserKnownHostsFile={tmp_path}/known_hosts", f"{user}@{allocation['address']}",
+        return subprocess.run(["ssh", "-i", str(key), "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
+                               "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={tmp_path}/known_hosts", f"{user}@{allocation['address']}",
                                f"sudo sh -c 'echo {MARKER.decode()} > /root/marker; sync; cat /root/marker; getent shadow | cut -d: -f1,2'"],
-                              capture_output=True, text=True)
+                              check=False, capture_output=True, text=True)
 
     own = login(allocation["ssh_user"], user_key)
     assert MARKER.decode() in own.stdout, own.stderr
     assert all(line.split(":")[1][:1] in "!*" for line in own.stdout.splitlines() if ":" in line), "no password opens any account"
-    for user, key in (("root", user_key), ("root", site.state / "rack" / "id_ed25519"), (allocation["ssh_user"], site.state / "rack" / "id_ed25519")):
+    rack_key = site.state / "rack" / "id_ed25519"
+    for user, key in (("root", user_key), ("root", rack_key), (allocation["ssh_user"], rack_key)):
         refused = login(user, key)
         assert refused.returncode == 255 and "Permission denied" in refused.stderr, (user, key, refused.stdout, refused.stderr)
     assert any(contains(file, MARKER) for file in disk_files(site, "t2")), "the search that must find nothing later finds it now"

@@ -169,7 +169,8 @@ def test_a_killed_worker_and_a_power_cut_end_in_a_deploy_that_works(site: Site, 
 def impostor(site: Site, node: dict[str, Any], boot: str | None) -> tuple[str, int]:
     """Another machine on the wire: takes the node's MAC, asks for its boot script first, and checks in with a guess."""
     http = urllib3.PoolManager(retries=False)
-    script = http.request("GET", f"{site.boot_url}/boot/ipxe?mac={node['interfaces'][0]['mac']}&uuid={node['uuid']}&platform=efi").data.decode()
+    query = f"mac={node['interfaces'][0]['mac']}&uuid={node['uuid']}&platform=efi"
+    script = http.request("GET", f"{site.boot_url}/boot/ipxe?{query}").data.decode()
     boot = next(word.split("=", 1)[1] for word in script.split() if word.startswith("metalpool.boot="))
     answer = http.request("POST", f"{site.boot_url}/boot/checkin", json={
         "boot": boot, "nonce": "00" * 12, "token": None, "host_key": KEYS[0].rsplit(" ", 1)[0], "address": f"{site.nodes_network}.66",
@@ -224,7 +225,8 @@ def bad_bmc(site: Site, name: str, bmc: dict[str, Any]) -> dict[str, Any]:
 
 def make_bmc(change: Callable[[dict[str, Any]], None], site: Site) -> dict[str, Any]:
     """The access to the second machine's BMC, with one thing wrong."""
-    bmc = {"kind": "ipmi", "address": site.admin.get("/nodes/t2")["bmc"]["address"], "port": 623, "username": "admin", "password": "nonsense-wrong"}
+    address = site.admin.get("/nodes/t2")["bmc"]["address"]
+    bmc = {"kind": "ipmi", "address": address, "port": 623, "username": "admin", "password": "nonsense-wrong"}
     change(bmc)
     return bmc
 

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Builds a kernel and a small initial RAM file system with an IPMI stack, for tests that look from inside a guest.
 # Usage: sh build_guest.sh DIRECTORY   (makes DIRECTORY/vmlinuz and DIRECTORY/initrd; does nothing when they are there)
 set -eu

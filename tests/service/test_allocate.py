@@ -171,7 +171,7 @@ def test_node_is_never_given_twice(make_world) -> None:
 
         from inventory_service.models import Node
 
-        for _ in range(count):
+        for unused in range(count):
             world_node = _new(world, session)
             session.execute(update(Node).where(Node.id == world_node).values(state="ready", root_disk="D"))
     with ThreadPoolExecutor(12) as pool:

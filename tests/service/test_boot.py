@@ -38,7 +38,7 @@ def test_nonce_opens_the_door_once(world: World) -> None:
 def test_wrong_or_no_proof_is_refused_and_noted_once(world: World, proof: dict[str, str | None]) -> None:
     work = _work(world)
     armed = work.report("arm")
-    for _ in range(3):
+    for unused in range(3):
         refused = work.check_in(armed, expect=403, **proof)
         assert "authorized_keys" not in refused
         assert armed["nonce"] not in str(refused)
@@ -156,7 +156,7 @@ def test_boot_endpoints_are_limited_by_source(make_world) -> None:
     world = make_world(engine=False, boot_requests_per_minute=5)
     query = "/boot/ipxe?mac=52:54:00:aa:bb:cc"
     far = {"X-Forwarded-For": "192.0.2.1"}
-    codes = [world.call("GET", query, token=None, headers=far).status_code for _ in range(7)]
+    codes = [world.call("GET", query, token=None, headers=far).status_code for unused in range(7)]
     assert codes == [200] * 5 + [429] * 2
     refused = world.call("GET", query, token=None, headers=far)
     assert refused.headers["Retry-After"]

@@ -207,11 +207,11 @@ def test_short_requests_are_answered_while_many_wait(served: Served) -> None:
         subprocess.Popen(
             [sys.executable, "-c", _WAIT, str(served.port), f"/api/v1{path}?wait=20&after={revision}", served.token]
         )
-        for _ in range(12)
+        for unused in range(12)
     ]
     until(lambda: _connections(served.port) >= len(waiters), 30)
     began = time.monotonic()
-    for _ in range(10):
+    for unused in range(10):
         served.ask("GET", "/nodes/m1")
     assert time.monotonic() - began < 5
     served.ask("POST", f"{path}/log", {"epoch": epoch, "lines": ["wake up"]})

@@ -57,7 +57,7 @@ def test_second_attempt_of_another_worker_succeeds(make_world) -> None:
 def test_heartbeats_keep_an_operation(make_world) -> None:
     world = make_world(lease_seconds=1)
     work = _deploying(world)
-    for _ in range(5):
+    for unused in range(5):
         time.sleep(0.4)
         assert work.report("heartbeat") == {"cancel": False}
     assert work.show()["attempt"] == 1

@@ -66,7 +66,7 @@ def test_others_operations_are_not_shown(world: World, browser: FlaskClient) -> 
 
 
 def test_wrong_token_does_not_sign_in_and_guessing_is_limited(world: World, browser: FlaskClient) -> None:
-    codes = [browser.post("/login", data={"token": "mp_guess"}).status_code for _ in range(12)]
+    codes = [browser.post("/login", data={"token": "mp_guess"}).status_code for unused in range(12)]
     assert codes[:10] == [401] * 10
     assert codes[-1] == 429
 

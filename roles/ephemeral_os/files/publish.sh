@@ -7,7 +7,7 @@ set -eu
 build=$1 directory=$2 version=$3 keep=$4
 mkdir -p "$directory"
 if [ ! -e "$directory/$version/manifest.json" ]; then
-    rm -rf "$directory/$version" "$directory/.new"
+    rm -rf "${directory:?}/${version:?}" "$directory/.new"
     cp -a "$build" "$directory/.new"
     mv "$directory/.new" "$directory/$version"
     echo changed

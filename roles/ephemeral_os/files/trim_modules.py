@@ -49,7 +49,7 @@ def read_depends(text: str) -> dict[str, list[str]]:
     """modules.dep lists for every module all that it needs, however far; paths begin with ``kernel/``."""
     depends = {}
     for line in text.splitlines():
-        path, _, needs = line.partition(":")
+        path, unused, needs = line.partition(":")
         depends[path.removeprefix("kernel/")] = [need.removeprefix("kernel/") for need in needs.split()]
     return depends
 

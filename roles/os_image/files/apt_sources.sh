@@ -6,6 +6,7 @@ set -eu
 suite=$1
 shift
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+# shellcheck disable=SC2016  # apt-get replaces these, not the shell
 apt-get indextargets 'Created-By: Packages' 'Origin: Debian' --format '$(REPO_URI) $(RELEASE)' 2>/dev/null |
     awk -v suite="$suite" -v components="$*" -v keyring="$keyring" '
         function source(uri, release) { print "deb [signed-by=" keyring "] " uri " " release " " components }

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Build a whole-disk image of Debian that boots with BIOS and with UEFI: GPT with BIOS boot, ESP and root, root last so that
 # it can grow. No loop device and no mount: the file systems are made from directories, the boot loaders placed by hand.
 # Usage: build.sh OUTPUT_DIRECTORY NAME SUITE VERSION DISK_MIB PACKAGE...
@@ -17,6 +17,7 @@ root_mib=$((disk_mib - root_at - 1))
 root_uuid=$(cat /proc/sys/kernel/random/uuid)
 
 "$here/apt_sources.sh" "$suite" main non-free-firmware > "$work/sources.list"
+# shellcheck disable=SC2016  # mmdebstrap sets $1 for its hooks
 mmdebstrap --quiet --variant=minbase --include="$packages" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \

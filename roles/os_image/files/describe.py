@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 
 def describe(file_name: str, name: str, version: str, disk_bytes: int) -> dict:
@@ -25,7 +25,7 @@ def describe(file_name: str, name: str, version: str, disk_bytes: int) -> dict:
         "disk_bytes": disk_bytes,
         "default_user": "debian",
         "boot": ["bios", "uefi"],
-        "built_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 

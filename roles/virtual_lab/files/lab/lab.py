@@ -74,8 +74,8 @@ class Lab:
         for name in absent:
             if name in known:
                 self.remove(known.pop(name))
-        bmcs = [node.bmc.address for node, _ in wanted if node.bmc]
-        self.wiring.present(bmcs, [interface.tap for node, _ in wanted for interface in node.interfaces])
+        bmcs = [node.bmc.address for node, unused in wanted if node.bmc]
+        self.wiring.present(bmcs, [interface.tap for node, unused in wanted for interface in node.interfaces])
         for node, password in wanted:
             self.make(node, password, chosen)
             known[node.name] = node

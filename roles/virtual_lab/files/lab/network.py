@@ -119,8 +119,8 @@ class Wiring:
         present = addresses(links().get(net.rack_interface, {"addr_info": []}))
         for address in net.rack_addresses:
             if address not in present:
-                self.change(f"address {address}", ["ip", "address", "add", address, "dev", net.rack_interface,
-                                                    *(["nodad"] if ":" in address else [])])
+                at_once = ["nodad"] if ":" in address else []
+                self.change(f"address {address}", ["ip", "address", "add", address, "dev", net.rack_interface, *at_once])
         self.bmc_addresses(bmc_addresses)
         for tap in taps:
             if tap not in self.inside():

@@ -16,7 +16,7 @@ def parse(text: str) -> dict[str, str]:
     """
     words = {}
     for word in text.split():
-        name, _, value = word.partition("=")
+        name, unused, value = word.partition("=")
         if name.startswith("metalpool."):
             words[name.removeprefix("metalpool.")] = value
     words["url"] = words.get("url", "").rstrip("/")

@@ -26,7 +26,7 @@ def split_url(url: str) -> tuple[str, int, str]:
 
 def parse_answer(raw: bytes) -> tuple[int, dict]:
     """Status and JSON object of a whole answer; an empty or foreign body is an empty object."""
-    head, _, body = raw.partition(b"\r\n\r\n")
+    head, unused, body = raw.partition(b"\r\n\r\n")
     words = head.split(b"\r\n")[0].split()
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
         raise HttpError(f"not an HTTP answer: {raw[:60]!r}")

@@ -58,7 +58,7 @@ def bring_up(url: str, pause: float = 0.05) -> tuple[str, str]:
 
     It waits for as long as it takes: without a network there is nothing else to do.
     """
-    host, port, _ = http_client.split_url(url)
+    host, port, unused = http_client.split_url(url)
     clients: dict[str, subprocess.Popen[bytes]] = {}
     while True:
         for link in links():
