@@ -131,8 +131,10 @@ def test_only_the_holders_key_opens_the_node(site: Site, user_key: Path, tmp_pat
 
     def login(user: str, key: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["ssh", "-i", str(key), "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
-                               "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={tmp_path}/known_hosts", f"{user}@{allocation['address']}",
-                               f"sudo sh -c 'echo {MARKER.decode()} > /root/marker; sync; cat /root/marker; getent shadow | cut -d: -f1,2'"],
+                               "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={tmp_path}/known_hosts",
+                               f"{user}@{allocation['address']}",
+                               f"sudo sh -c 'echo {MARKER.decode()} > /root/marker; sync; cat /root/marker; "
+                               "getent shadow | cut -d: -f1,2'"],
                               check=False, capture_output=True, text=True)
 
     own = login(allocation["ssh_user"], user_key)
