@@ -71,7 +71,7 @@ class Device:
                 with view[done:length] as rest:
                     count = os.preadv(self.fd, [rest], offset + done)
                 if count == 0:
-                    raise OSError(errno.EIO, "end of %s at byte %d" % (self.path, offset + done))
+                    raise OSError(errno.EIO, "end of %s at byte %s" % (self.path, offset + done))
                 done += count
         return buffer
 
@@ -82,9 +82,9 @@ class Device:
     def write(self, offset: int, data: bytes) -> None:
         """Write these bytes; offset and length are multiples of the logical block size."""
         buffer = self._buffer(len(data))
-        buffer[:len(data)] = data
+        buffer[: len(data)] = data
         with memoryview(buffer) as view:
-            self.write_buffer(offset, view[:len(data)])
+            self.write_buffer(offset, view[: len(data)])
 
     def write_buffer(self, offset: int, view: memoryview) -> None:
         """Write an aligned buffer without copying it."""

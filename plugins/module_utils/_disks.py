@@ -37,6 +37,10 @@ class Disk(t.NamedTuple):
     def id(self) -> str:
         return self.serial or self.wwn or self.path
 
+    def is_called(self, name: str) -> bool:
+        """Is this its serial number or its WWN (written naa. or 0x)?"""
+        return name == self.serial or (self.wwn is not None and self.wwn == ("naa." + name[2:] if name.startswith("0x") else name))
+
 
 class DiskProblem(Exception):
     """A disk that is not there, not unique, or in use; the text says what to do."""
@@ -55,12 +59,16 @@ def read_disk(name: str) -> Disk:
     rotational = read_int(top + "/queue/rotational", 0) == 1
     transport = _transport(top, name)
     return Disk(
-        name=name, path="/dev/" + name, stable_path=_stable_path(name),
+        name=name,
+        path="/dev/" + name,
+        stable_path=_stable_path(name),
         model=_clean(read_text(top + "/device/model") or udev.get("ID_MODEL")),
-        serial=_serial(top, name, udev), wwn=_wwn(top, udev),
+        serial=_serial(top, name, udev),
+        wwn=_wwn(top, udev),
         size_bytes=(read_int(top + "/size", 0) or 0) * SECTOR,
         kind="nvme" if transport == "nvme" else "hdd" if rotational else "ssd",
-        rotational=rotational, transport=transport,
+        rotational=rotational,
+        transport=transport,
         logical_block_bytes=read_int(top + "/queue/logical_block_size", 512) or 512,
         removable=read_int(top + "/removable", 0) == 1,
     )
@@ -74,17 +82,19 @@ def find_disk(name: str) -> Disk:
     if name.startswith("/"):
         real = os.path.realpath(name)
         if not os.path.exists(real):
-            raise DiskProblem("disk: %s does not exist on this node. %s" % (name, _what_there_is()))
+            raise DiskProblem(f"disk: {name} does not exist on this node. {_what_there_is()}")
         if not os.path.isdir("/sys/block/" + os.path.basename(real)):
-            raise DiskProblem("disk: %s is not a whole disk; give the disk, not a partition or a file. %s" % (name, _what_there_is()))
+            raise DiskProblem(f"disk: {name} is not a whole disk; give the disk, not a partition or a file. {_what_there_is()}")
         return read_disk(os.path.basename(real))
-    wwn = "naa." + name[2:] if name.startswith("0x") else name
-    fitting = [disk for disk in list_disks() if name == disk.serial or wwn == disk.wwn]
+    fitting = [disk for disk in list_disks() if disk.is_called(name)]
     if not fitting:
-        raise DiskProblem("disk: no disk of this node has the serial number or WWN %s. %s" % (name, _what_there_is()))
+        raise DiskProblem(f"disk: no disk of this node has the serial number or WWN {name}. {_what_there_is()}")
     if len(fitting) > 1:
-        raise DiskProblem("disk: %s fits several disks (%s: one disk by several ways?); give the path of the one that is meant."
-                          % (name, ", ".join(disk.path for disk in fitting)))
+        raise DiskProblem(
+            "disk: {} fits several disks ({}: one disk by several ways?); give the path of the one that is meant.".format(
+                name, ", ".join(disk.path for disk in fitting)
+            )
+        )
     return fitting[0]
 
 
@@ -99,25 +109,25 @@ def find_disks(names: t.Sequence[str]) -> list[Disk]:
 
 
 def _what_there_is() -> str:
-    there = ", ".join("%s (serial %s, %d bytes)" % (disk.path, disk.serial, disk.size_bytes) for disk in list_disks())
-    return "There are: %s." % (there or "no disks at all")
+    there = ", ".join(f"{disk.path} (serial {disk.serial}, {disk.size_bytes} bytes)" for disk in list_disks())
+    return f"There are: {there or 'no disks at all'}."
 
 
 def partitions(name: str) -> list[str]:
     """Kernel names of a disk's partitions, by number."""
     top = "/sys/block/" + name
-    found = [entry for entry in _listdir(top) if os.path.exists("%s/%s/partition" % (top, entry))]
-    return sorted(found, key=lambda entry: read_int("%s/%s/partition" % (top, entry), 0) or 0)
+    found = [entry for entry in _listdir(top) if os.path.exists(f"{top}/{entry}/partition")]
+    return sorted(found, key=lambda entry: read_int(f"{top}/{entry}/partition", 0) or 0)
 
 
 def holders(name: str) -> list[str]:
     """Kernel names of the devices (dm, md, bcache) that are built on a disk or its partitions, the topmost first."""
     direct: list[str] = []
-    for member in [name] + partitions(name):
-        direct += _listdir("/sys/class/block/%s/holders" % member)
+    for member in [name, *partitions(name)]:
+        direct += _listdir(f"/sys/class/block/{member}/holders")
     everything: list[str] = []
     for holder in direct:
-        for device in holders(holder) + [holder]:
+        for device in [*holders(holder), holder]:
             if device not in everything:
                 everything.append(device)
     return everything
@@ -125,10 +135,10 @@ def holders(name: str) -> list[str]:
 
 def mounts_of(name: str) -> list[str]:
     """Where a disk, its partitions, what is built on them, or a file on them that is a loop device, is mounted."""
-    members = [name] + partitions(name)
+    members = [name, *partitions(name)]
     for holder in holders(name):
-        members += [holder] + partitions(holder)
-    numbers = {read_text("/sys/class/block/%s/dev" % member) for member in members}
+        members += [holder, *partitions(holder)]
+    numbers = {read_text(f"/sys/class/block/{member}/dev") for member in members}
     # /proc/self/mountinfo, field 3 is major:minor; see proc(5)
     found = []
     for line in (read_text("/proc/self/mountinfo") or "").splitlines():
@@ -137,15 +147,15 @@ def mounts_of(name: str) -> list[str]:
         if fields[2] in numbers or (source.startswith("/dev/") and os.path.basename(os.path.realpath(source)) in members):
             found.append(_unescape(fields[4]))
     for loop in _listdir("/sys/block"):
-        backing = read_text("/sys/block/%s/loop/backing_file" % loop)
+        backing = read_text(f"/sys/block/{loop}/loop/backing_file")
         if backing and loop not in members and any(_is_below(backing, point) for point in found):
-            found.append("%s (%s)" % (backing, loop))
+            found.append(f"{backing} ({loop})")
     return found
 
 
 def swaps_of(name: str) -> list[str]:
     """Paths of the swap areas on a disk."""
-    members = {"/dev/" + member for member in [name] + partitions(name) + holders(name)}
+    members = {"/dev/" + member for member in [name, *partitions(name), *holders(name)]}
     lines = (read_text("/proc/swaps") or "").splitlines()[1:]
     return [line.split()[0] for line in lines if line and os.path.realpath(line.split()[0]) in members]
 
@@ -158,7 +168,7 @@ def release_disk(name: str, timeout: float = 60) -> list[str]:
     """
     mounted = mounts_of(name)
     if mounted:
-        raise DiskProblem("/dev/%s is in use: mounted at %s. Nothing was changed on it." % (name, ", ".join(mounted)))
+        raise DiskProblem("/dev/{} is in use: mounted at {}. Nothing was changed on it.".format(name, ", ".join(mounted)))
     taken = []
     for swap in swaps_of(name):
         run(["swapoff", swap], timeout)
@@ -166,25 +176,25 @@ def release_disk(name: str, timeout: float = 60) -> list[str]:
     for holder in holders(name):
         _stop(holder, timeout)
         taken.append(holder)
-    for member in [name] + partitions(name):
+    for member in [name, *partitions(name)]:
         # a bcache cache device has no holder entry, only this
-        if os.path.exists("/sys/class/block/%s/bcache/set/stop" % member):
-            _write("/sys/class/block/%s/bcache/set/stop" % member, "1")
+        if os.path.exists(f"/sys/class/block/{member}/bcache/set/stop"):
+            _write(f"/sys/class/block/{member}/bcache/set/stop", "1")
             taken.append("bcache set of " + member)
     left = holders(name) + swaps_of(name)
     if left:
-        raise DiskProblem("/dev/%s is held by %s, which could not be stopped. Nothing was erased on it." % (name, ", ".join(left)))
+        raise DiskProblem("/dev/{} is held by {}, which could not be stopped. Nothing was erased on it.".format(name, ", ".join(left)))
     return taken
 
 
 def _stop(holder: str, timeout: float) -> None:
     if holder.startswith("dm-"):
-        run(["dmsetup", "remove", "--retry", read_text("/sys/block/%s/dm/name" % holder) or holder], timeout)
+        run(["dmsetup", "remove", "--retry", read_text(f"/sys/block/{holder}/dm/name") or holder], timeout)
     elif holder.startswith("md"):
         if not run(["mdadm", "--stop", "/dev/" + holder], timeout).ok:
-            _write("/sys/block/%s/md/array_state" % holder, "clear")
+            _write(f"/sys/block/{holder}/md/array_state", "clear")
     elif holder.startswith("bcache"):
-        _write("/sys/block/%s/bcache/stop" % holder, "1")
+        _write(f"/sys/block/{holder}/bcache/stop", "1")
 
 
 def _is_storage(disk: Disk) -> bool:
@@ -200,8 +210,15 @@ def _transport(top: str, name: str) -> str | None:
         return "mmc"
     if name.startswith("sd") and "/virtio" in device:
         return "scsi"
-    for mark, transport in (("/usb", "usb"), ("/ata", "sata"), ("/end_device-", "sas"), ("/rport-", "fc"), ("/session", "iscsi"),
-                            ("/virtio", "virtio"), ("/virtual/", "virtual")):
+    for mark, transport in (
+        ("/usb", "usb"),
+        ("/ata", "sata"),
+        ("/end_device-", "sas"),
+        ("/rport-", "fc"),
+        ("/session", "iscsi"),
+        ("/virtio", "virtio"),
+        ("/virtual/", "virtual"),
+    ):
         if mark in device:
             return transport
     return "scsi" if name.startswith("sd") else None
@@ -215,7 +232,7 @@ def _serial(top: str, name: str, udev: dict) -> str | None:
             return text
     page = _read_bytes(top + "/device/vpd_pg80")
     if page and len(page) > 4:
-        text = _clean(page[4:4 + int.from_bytes(page[2:4], "big")].decode("ascii", "replace"))
+        text = _clean(page[4 : 4 + int.from_bytes(page[2:4], "big")].decode("ascii", "replace"))
         # an ATA disk behind the kernel's SATL answers page 0x80 with its own serial number (SAT-4, 12.4.2)
         if text:
             return text
@@ -241,14 +258,14 @@ def _stable_path(name: str) -> str:
     folder = "/dev/disk/by-id"
     names = [entry for entry in _listdir(folder) if os.path.realpath(os.path.join(folder, entry)) == "/dev/" + name]
     order = ("nvme-eui.", "wwn-", "dm-", "lvm-", "md-")  # hard to read: only when there is nothing better
-    names.sort(key=lambda entry: (entry.startswith(order), "_1" == entry[-2:], entry))
+    names.sort(key=lambda entry: (entry.startswith(order), entry[-2:] == "_1", entry))
     return os.path.join(folder, names[0]) if names else "/dev/" + name
 
 
 def _udev_properties(top: str) -> dict:
     """What udev knows of the device, straight from its database (no udevadm call for each disk)."""
     number = read_text(top + "/dev")
-    lines = (read_text("/run/udev/data/b%s" % number) or "").splitlines()
+    lines = (read_text(f"/run/udev/data/b{number}") or "").splitlines()
     return dict(line[2:].split("=", 1) for line in lines if line.startswith("E:") and "=" in line)
 
 

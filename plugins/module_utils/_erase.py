@@ -25,7 +25,36 @@ class Proof(t.NamedTuple):
 
 def now() -> str:
     """The time as the API writes it: ISO 8601, UTC."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def new_record(serial: str, path: str) -> dict:
+    """The record of a disk about which nothing is proved."""
+    return {
+        "serial": serial,
+        "path": path,
+        "model": None,
+        "size_bytes": None,
+        "method": None,
+        "category": None,
+        "verified": False,
+        "zeroed": False,
+        "detail": "",
+        "notes": [],
+        "verification": {"marks": 0, "marks_left": 0, "samples": 0, "samples_zero": 0, "bytes_read": 0},
+        "started_at": now(),
+        "ended_at": now(),
+        "seconds": 0.0,
+        "attempts": [],
+    }
+
+
+def absent_record(serial: str) -> dict:
+    """The record of a disk that the node has to have, and that is not there."""
+    return dict(
+        new_record(serial, "absent"),
+        detail="not erased: the disk is expected and not there; find it, or commission the node again if it was taken out",
+    )
 
 
 def erase_disk(disk: Disk, methods: t.Sequence[Method], proof: Proof, limit_seconds: float) -> dict:
@@ -34,14 +63,9 @@ def erase_disk(disk: Disk, methods: t.Sequence[Method], proof: Proof, limit_seco
     :returns: the erasure's record; C(verified) says whether it may be believed
     """
     started = time.monotonic()
-    record: dict = {
-        "serial": disk.serial or disk.wwn or disk.path, "path": disk.path, "model": disk.model, "size_bytes": disk.size_bytes,
-        "method": None, "category": None, "verified": False, "zeroed": False, "detail": "", "notes": [],
-        "verification": {"marks": 0, "marks_left": 0, "samples": 0, "samples_zero": 0, "bytes_read": 0},
-        "started_at": now(), "attempts": [],
-    }
+    record = dict(new_record(disk.id, disk.path), model=disk.model, size_bytes=disk.size_bytes)
     if not disk.serial:
-        record["notes"].append("the disk has no serial number; it is named by its %s" % ("WWN" if disk.wwn else "path"))
+        record["notes"].append(f"the disk has no serial number; it is named by its {'WWN' if disk.wwn else 'path'}")
     try:
         taken = release_disk(disk.name)
         if taken:
@@ -51,8 +75,13 @@ def erase_disk(disk: Disk, methods: t.Sequence[Method], proof: Proof, limit_seco
             attempt = _attempt(disk, method, proof, started + limit_seconds)
             record["attempts"].append({key: attempt[key] for key in ("method", "outcome", "reason", "seconds")})
             if attempt["outcome"] == "verified":
-                record.update(method=method.name, category=method.category(disk), verified=True, zeroed=attempt["zeroed"],
-                              verification=attempt["verification"])
+                record.update(
+                    method=method.name,
+                    category=method.category(disk),
+                    verified=True,
+                    zeroed=attempt["zeroed"],
+                    verification=attempt["verification"],
+                )
                 break
     except (DiskProblem, OSError) as problem:
         record["attempts"].append({"method": None, "outcome": "failed", "reason": str(problem), "seconds": 0.0})
@@ -76,9 +105,11 @@ def _attempt(disk: Disk, method: Method, proof: Proof, deadline: float) -> dict:
         attempt["verification"] = verification = _verify(disk, marks, proof)
         attempt["zeroed"] = verification["samples_zero"] == verification["samples"] > 0
         if verification["marks_left"]:
-            attempt.update(outcome="not verified", reason="%(marks_left)d of %(marks)d marks are still there" % verification)
+            attempt.update(outcome="not verified", reason=f"{verification['marks_left']} of {verification['marks']} marks are still there")
         elif method.zeros and not attempt["zeroed"]:
-            attempt.update(outcome="not verified", reason="only %(samples_zero)d of %(samples)d places read as zeros" % verification)
+            attempt.update(
+                outcome="not verified", reason=f"only {verification['samples_zero']} of {verification['samples']} places read as zeros"
+            )
         else:
             attempt["outcome"] = "verified"
     except (EraseProblem, OSError) as problem:
@@ -103,9 +134,13 @@ def _detail(record: dict) -> str:
     """One line for people."""
     if record["verified"]:
         proof = record["verification"]
-        text = "%s (%s): %d marks gone, %d of %d places read as zeros" % (
-            record["method"], record["category"], proof["marks"], proof["samples_zero"], proof["samples"])
+        zeros = f"{proof['samples_zero']} of {proof['samples']} places read as zeros"
+        text = f"{record['method']} ({record['category']}): {proof['marks']} marks gone, {zeros}"
     else:
-        tried = ["%s: %s" % (entry["method"] or "disk", entry["reason"]) for entry in record["attempts"] if entry["outcome"] != "not applicable"]
+        tried = [
+            "{}: {}".format(entry["method"] or "disk", entry["reason"])
+            for entry in record["attempts"]
+            if entry["outcome"] != "not applicable"
+        ]
         text = "not erased: " + ("; ".join(tried) or "no allowed method applies")
     return "; ".join([text] + record["notes"])

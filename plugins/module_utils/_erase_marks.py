@@ -33,7 +33,7 @@ def place_marks(device: Device, count: int, block: int) -> list[Mark]:
     slots = device.size // LARGEST
     inside = random.sample(range(1, slots - 1), min(count, max(slots - 2, 0))) if slots > 2 else []
     marks = []
-    for slot in [0] + sorted(inside):
+    for slot in [0, *sorted(inside)]:
         length = block * random.randint(1, max(LARGEST // block, 1))
         marks.append(Mark(slot * LARGEST, os.urandom(length)))
     marks.append(Mark(device.size - block, os.urandom(block)))
@@ -42,7 +42,7 @@ def place_marks(device: Device, count: int, block: int) -> list[Mark]:
     device.flush()
     for mark in marks:
         if device.read(mark.offset, len(mark.pattern)) != mark.pattern:
-            raise OSError("the mark at byte %d did not read back: the disk does not keep what is written" % mark.offset)
+            raise OSError("the mark at byte %s did not read back: the disk does not keep what is written" % mark.offset)
     return marks
 
 
@@ -52,7 +52,7 @@ def marks_left(device: Device, marks: list[Mark]) -> list[int]:
 
 
 def _anything_left(seen: bytes, pattern: bytes) -> bool:
-    return any(seen[at:at + GRANULE] == pattern[at:at + GRANULE] for at in range(0, len(pattern), GRANULE))
+    return any(seen[at : at + GRANULE] == pattern[at : at + GRANULE] for at in range(0, len(pattern), GRANULE))
 
 
 def sample_zeros(device: Device, count: int, full_read_bytes: int) -> tuple[int, int, int]:

@@ -63,6 +63,7 @@ def _must(result: Result) -> None:
 
 # NVMe ---------------------------------------------------------------------------------------------------------------
 
+
 def _nvme_controller(disk: Disk) -> str:
     return "/dev/" + re.sub(r"n\d+$", "", disk.name)
 
@@ -79,7 +80,7 @@ def _probe_nvme(disk: Disk, field: str, bit: int, what: str) -> str | None:
     identity = _nvme_id(disk)
     if not identity:
         return "nvme id-ctrl gave no answer (is nvme-cli installed?)"
-    return None if identity.get(field, 0) & bit else "the disk has no %s (%s=%s)" % (what, field, identity.get(field, 0))
+    return None if identity.get(field, 0) & bit else f"the disk has no {what} ({field}={identity.get(field, 0)})"
 
 
 def _probe_format(disk: Disk, crypto: bool) -> str | None:
@@ -94,22 +95,22 @@ def _format(job: Job, setting: int) -> None:
     namespace = run_json(["nvme", "id-ns", "-o", "json", job.disk.path], 30) or {}
     flbas = namespace.get("flbas", 0)
     lba_format = (flbas & 0xF) | (flbas >> 1 & 0x30)
-    seconds = job.left()
-    _must(run(["nvme", "format", job.disk.path, "--ses=%d" % setting, "--lbaf=%d" % lba_format, "--force", "--timeout=%d" % (seconds * 1000)],
-              seconds + 5))
+    seconds = int(job.left()) + 1
+    options = [f"--ses={setting}", f"--lbaf={lba_format}", "--force", f"--timeout={seconds * 1000}"]
+    _must(run(["nvme", "format", job.disk.path, *options], seconds + 5))
 
 
 def _sanitize(job: Job, action: int) -> None:
     """Sanitize (NVMe Base Specification 2.0, 5.24) and wait: status 1 is success, 2 in progress, 3 failed."""
     controller = _nvme_controller(job.disk)
-    _must(run(["nvme", "sanitize", controller, "--sanact=%d" % action], 60))
+    _must(run(["nvme", "sanitize", controller, f"--sanact={action}"], 60))
     while True:
         job.left()
         status = sanitize_status(run_json(["nvme", "sanitize-log", "-o", "json", controller], 30))
         if status in (1, 4):
             return
         if status != 2:
-            raise EraseProblem("sanitize ended with status %s" % status)
+            raise EraseProblem(f"sanitize ended with status {status}")
         time.sleep(1)
 
 
@@ -129,6 +130,7 @@ def sanitize_status(log: t.Any) -> int | None:
 
 # ATA ----------------------------------------------------------------------------------------------------------------
 
+
 def ata_security(disk: Disk) -> dict:
     """ATA security state from hdparm -I: supported, enabled, locked, frozen, enhanced; {} for other disks."""
     if disk.transport not in ("sata", "usb", "sas", "scsi") or disk.kind == "nvme":
@@ -139,7 +141,7 @@ def ata_security(disk: Disk) -> dict:
         return {}
     state = {}
     for word in ("supported", "enabled", "locked", "frozen"):
-        match = re.search(r"^\s*(not)?\s*%s\s*$" % word, section.group(1), re.MULTILINE)
+        match = re.search(rf"^\s*(not)?\s*{word}\s*$", section.group(1), re.MULTILINE)
         state[word] = bool(match and not match.group(1))
     state["enhanced"] = bool(re.search(r"^\s*supported: enhanced erase", section.group(1), re.MULTILINE))
     return state
@@ -167,7 +169,7 @@ def _ata_erase(job: Job, command: str) -> None:
     done = run(["hdparm", "--user-master", "u", command, ATA_PASSWORD, path], job.left())
     if ata_security(job.disk).get("enabled"):
         run(["hdparm", "--user-master", "u", "--security-disable", ATA_PASSWORD, path], 60)
-        raise EraseProblem("the disk is still locked by its password after the erase: %s" % done.reason())
+        raise EraseProblem(f"the disk is still locked by its password after the erase: {done.reason()}")
     _must(done)
 
 
@@ -179,7 +181,7 @@ SANITIZE_ACTIONS = (("--crypto", 0x03), ("--block", 0x02))  # SBC-4, 5.30: servi
 def _scsi_action(disk: Disk) -> str | None:
     """The strongest SANITIZE that the disk reports by REPORT SUPPORTED OPERATION CODES (SPC-4, 6.35)."""
     for option, action in SANITIZE_ACTIONS:
-        answer = run(["sg_opcodes", "--opcode=0x48,%d" % action, disk.path], 30)
+        answer = run(["sg_opcodes", "--opcode=0x48,%s" % action, disk.path], 30)
         if answer.ok and re.search(r"[Ss]upported.*conform|command supported", answer.out) and "not supported" not in answer.out.lower():
             return option
     return None
@@ -196,6 +198,7 @@ def _scsi_sanitize(job: Job) -> None:
 
 
 # any block device ---------------------------------------------------------------------------------------------------
+
 
 def _probe_secure_discard(disk: Disk) -> str | None:
     # the kernel tells nobody but the caller whether it can: only MMC and a few virtual disks ever do
@@ -248,22 +251,59 @@ def _purge_if_rotating(disk: Disk) -> str:
 
 
 METHODS = (
-    Method("nvme_sanitize_crypto", lambda disk: _probe_nvme(disk, "sanicap", 0x1, "crypto erase sanitize"),
-           lambda job: _sanitize(job, 4), _purge, False, "NVMe Base 2.0, 5.24; SP 800-88 Rev. 1, table A-8; IEEE 2883"),
-    Method("nvme_sanitize_block", lambda disk: _probe_nvme(disk, "sanicap", 0x2, "block erase sanitize"),
-           lambda job: _sanitize(job, 2), _purge, False, "NVMe Base 2.0, 5.24; SP 800-88 Rev. 1, table A-8; IEEE 2883"),
-    Method("nvme_format_crypto", lambda disk: _probe_format(disk, True),
-           lambda job: _format(job, 2), _purge, False, "NVMe Base 2.0, 5.14 (SES 2); SP 800-88 Rev. 1, table A-8"),
-    Method("nvme_format_user_data", lambda disk: _probe_format(disk, False),
-           lambda job: _format(job, 1), _purge, False, "NVMe Base 2.0, 5.14 (SES 1); SP 800-88 Rev. 1, table A-8"),
-    Method("ata_secure_erase_enhanced", lambda disk: _probe_ata(disk, True),
-           lambda job: _ata_erase(job, "--security-erase-enhanced"), _purge_if_rotating, False,
-           "ATA8-ACS, 7.43; SP 800-88 Rev. 1, tables A-5 and A-8"),
-    Method("ata_secure_erase", lambda disk: _probe_ata(disk, False),
-           lambda job: _ata_erase(job, "--security-erase"), _clear, False, "ATA8-ACS, 7.43; SP 800-88 Rev. 1, tables A-5 and A-8"),
+    Method(
+        "nvme_sanitize_crypto",
+        lambda disk: _probe_nvme(disk, "sanicap", 0x1, "crypto erase sanitize"),
+        lambda job: _sanitize(job, 4),
+        _purge,
+        False,
+        "NVMe Base 2.0, 5.24; SP 800-88 Rev. 1, table A-8; IEEE 2883",
+    ),
+    Method(
+        "nvme_sanitize_block",
+        lambda disk: _probe_nvme(disk, "sanicap", 0x2, "block erase sanitize"),
+        lambda job: _sanitize(job, 2),
+        _purge,
+        False,
+        "NVMe Base 2.0, 5.24; SP 800-88 Rev. 1, table A-8; IEEE 2883",
+    ),
+    Method(
+        "nvme_format_crypto",
+        lambda disk: _probe_format(disk, True),
+        lambda job: _format(job, 2),
+        _purge,
+        False,
+        "NVMe Base 2.0, 5.14 (SES 2); SP 800-88 Rev. 1, table A-8",
+    ),
+    Method(
+        "nvme_format_user_data",
+        lambda disk: _probe_format(disk, False),
+        lambda job: _format(job, 1),
+        _purge,
+        False,
+        "NVMe Base 2.0, 5.14 (SES 1); SP 800-88 Rev. 1, table A-8",
+    ),
+    Method(
+        "ata_secure_erase_enhanced",
+        lambda disk: _probe_ata(disk, True),
+        lambda job: _ata_erase(job, "--security-erase-enhanced"),
+        _purge_if_rotating,
+        False,
+        "ATA8-ACS, 7.43; SP 800-88 Rev. 1, tables A-5 and A-8",
+    ),
+    Method(
+        "ata_secure_erase",
+        lambda disk: _probe_ata(disk, False),
+        lambda job: _ata_erase(job, "--security-erase"),
+        _clear,
+        False,
+        "ATA8-ACS, 7.43; SP 800-88 Rev. 1, tables A-5 and A-8",
+    ),
     Method("scsi_sanitize", _probe_scsi, _scsi_sanitize, _purge, False, "SBC-4, 5.30; SP 800-88 Rev. 1, tables A-5 and A-8"),
     Method("blkdiscard_secure", _probe_secure_discard, _secure_discard, _clear, False, "BLKSECDISCARD; JESD84-B51, 6.6.10"),
-    Method("zeroout", _probe_any, _zeroout, _clear, True, "BLKZEROOUT: WRITE ZEROES, WRITE SAME or writes; SP 800-88 Rev. 1, appendix A, clear"),
+    Method(
+        "zeroout", _probe_any, _zeroout, _clear, True, "BLKZEROOUT: WRITE ZEROES, WRITE SAME or writes; SP 800-88 Rev. 1, appendix A, clear"
+    ),
     Method("overwrite", _probe_any, _overwrite, _clear, True, "one pass of zeros; SP 800-88 Rev. 1, 2.4 and appendix A, clear"),
 )
 
@@ -274,7 +314,7 @@ def hidden_areas(disk: Disk) -> list[str]:
     if disk.kind == "nvme":
         count = len([name for name in os.listdir("/sys/block") if re.match(re.escape(disk.name.rsplit("n", 1)[0]) + r"n\d+$", name)])
         if count > 1:
-            notes.append("the controller has %d namespaces; sanitize and, by its FNA field, format may reach all of them" % count)
+            notes.append("the controller has %s namespaces; sanitize and, by its FNA field, format may reach all of them" % count)
         return notes
     state = ata_security(disk)
     if not state:
@@ -283,11 +323,11 @@ def hidden_areas(disk: Disk) -> list[str]:
         notes.append("ATA security is frozen: secure erase is not possible on this boot")
     area = run(["hdparm", "-N", disk.path], 30).out
     if "HPA is enabled" in area:
-        notes.append("host protected area: %s" % area.strip().splitlines()[-1].strip())
+        notes.append(f"host protected area: {area.strip().splitlines()[-1].strip()}")
     native = re.search(r"max sectors\s*=\s*(\d+)/(\d+)", area)
     real = re.search(r"Real max sectors:\s*(\d+)", run(["hdparm", "--dco-identify", disk.path], 30).out)
     if native and real and int(real.group(1)) > int(native.group(2)):
-        notes.append("device configuration overlay hides %d sectors" % (int(real.group(1)) - int(native.group(2))))
+        notes.append("device configuration overlay hides %s sectors" % (int(real.group(1)) - int(native.group(2))))
     return notes
 
 

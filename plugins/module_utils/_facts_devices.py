@@ -26,17 +26,26 @@ def disks() -> list[dict]:
 
 def _disk(disk: Disk) -> dict:
     answer = smart(disk)
-    return {"name": disk.name, "path": disk.stable_path, "model": disk.model or answer.get("model_name"),
-            "serial": disk.serial or answer.get("serial_number"), "wwn": disk.wwn, "size_bytes": disk.size_bytes, "kind": disk.kind,
-            "rotational": disk.rotational, "transport": disk.transport, "wear_percent": wear_percent(disk, answer),
-            "logical_block_bytes": disk.logical_block_bytes}
+    return {
+        "name": disk.name,
+        "path": disk.stable_path,
+        "model": disk.model or answer.get("model_name"),
+        "serial": disk.serial or answer.get("serial_number"),
+        "wwn": disk.wwn,
+        "size_bytes": disk.size_bytes,
+        "kind": disk.kind,
+        "rotational": disk.rotational,
+        "transport": disk.transport,
+        "wear_percent": wear_percent(disk, answer),
+        "logical_block_bytes": disk.logical_block_bytes,
+    }
 
 
 def physical_interfaces() -> list[str]:
     """Network interfaces with a device behind them (no bridge, bond, VLAN, tunnel or loopback)."""
     top = "/sys/class/net"
     names = sorted(os.listdir(top)) if os.path.isdir(top) else []
-    return [name for name in names if os.path.exists("%s/%s/device" % (top, name)) and not os.path.exists("%s/%s/wireless" % (top, name))]
+    return [name for name in names if os.path.exists(f"{top}/{name}/device") and not os.path.exists(f"{top}/{name}/wireless")]
 
 
 def interfaces(neighbours: dict[str, dict]) -> list[dict]:
@@ -49,9 +58,15 @@ def interfaces(neighbours: dict[str, dict]) -> list[dict]:
 
 def _interface(name: str, neighbour: dict | None) -> dict:
     top = "/sys/class/net/" + name
-    return {"name": name, "mac": _permanent_mac(name) or read_text(top + "/address"), "driver": _driver(top + "/device"),
-            "speed_mbps": _speed(name), "link": read_text(top + "/carrier") == "1", "pci_address": _pci_address(top + "/device"),
-            "lldp": neighbour}
+    return {
+        "name": name,
+        "mac": _permanent_mac(name) or read_text(top + "/address"),
+        "driver": _driver(top + "/device"),
+        "speed_mbps": _speed(name),
+        "link": read_text(top + "/carrier") == "1",
+        "pci_address": _pci_address(top + "/device"),
+        "lldp": neighbour,
+    }
 
 
 def _permanent_mac(name: str) -> str | None:
@@ -61,7 +76,7 @@ def _permanent_mac(name: str) -> str | None:
 
 def _speed(name: str) -> int | None:
     """Mbit/s of the link; without one, of the fastest mode that the interface supports."""
-    speed = read_int("/sys/class/net/%s/speed" % name)
+    speed = read_int(f"/sys/class/net/{name}/speed")
     if speed and speed > 0:
         return speed
     modes = re.findall(r"(\d+)base\S+/(?:Full|Half)", run(["ethtool", name], 15).out.partition("Supports auto")[0])
@@ -86,7 +101,11 @@ def lldp_neighbours() -> dict[str, dict]:
         for entry in group.get("interface", []):
             chassis = _first(entry.get("chassis"))
             port = _first(entry.get("port"))
-            found[entry.get("name")] = {"chassis": _value(chassis.get("id")), "port": _value(port.get("id")), "system": _value(chassis.get("name"))}
+            found[entry.get("name")] = {
+                "chassis": _value(chassis.get("id")),
+                "port": _value(port.get("id")),
+                "system": _value(chassis.get("name")),
+            }
     return found
 
 
@@ -104,11 +123,20 @@ def pci() -> list[dict]:
     names = _pci_names()
     found = []
     for address in sorted(os.listdir(top)) if os.path.isdir(top) else []:
-        place = "%s/%s" % (top, address)
+        place = f"{top}/{address}"
         name = names.get(address, {})
-        found.append({"address": address, "class": (read_text(place + "/class") or "0x")[2:6] or None, "class_name": name.get("Class"),
-                      "vendor_id": _hex(place + "/vendor"), "device_id": _hex(place + "/device"), "vendor": name.get("Vendor"),
-                      "device": name.get("Device"), "driver": _driver(place)})
+        found.append(
+            {
+                "address": address,
+                "class": (read_text(place + "/class") or "0x")[2:6] or None,
+                "class_name": name.get("Class"),
+                "vendor_id": _hex(place + "/vendor"),
+                "device_id": _hex(place + "/device"),
+                "vendor": name.get("Vendor"),
+                "device": name.get("Device"),
+                "driver": _driver(place),
+            }
+        )
     return found
 
 
@@ -137,8 +165,14 @@ def usb() -> list[dict]:
     names = dict(re.findall(r"ID ([0-9a-f]{4}:[0-9a-f]{4}) *(.*)$", run(["lsusb"], 30).out, re.MULTILINE))
     found = []
     for entry in devices:
-        place = "%s/%s" % (top, entry)
+        place = f"{top}/{entry}"
         vendor, device = read_text(place + "/idVendor"), read_text(place + "/idProduct")
-        found.append({"bus": read_int(place + "/busnum"), "vendor_id": vendor, "device_id": device,
-                      "product": read_text(place + "/product") or names.get("%s:%s" % (vendor, device)) or None})
+        found.append(
+            {
+                "bus": read_int(place + "/busnum"),
+                "vendor_id": vendor,
+                "device_id": device,
+                "product": read_text(place + "/product") or names.get(f"{vendor}:{device}") or None,
+            }
+        )
     return found

@@ -18,7 +18,7 @@ def listen(seconds: float) -> dict[str, dict]:
     lldpd is started for that time where it does not run.
     """
     for name in physical_interfaces():
-        if not int(read_text("/sys/class/net/%s/flags" % name) or "0", 16) & 1:  # IFF_UP
+        if not int(read_text(f"/sys/class/net/{name}/flags") or "0", 16) & 1:  # IFF_UP
             run(["ip", "link", "set", name, "up"], 10)
     daemon = None
     if not run(["lldpcli", "-f", "json0", "show", "configuration"], 10).ok:
@@ -30,7 +30,7 @@ def listen(seconds: float) -> dict[str, dict]:
         end = time.monotonic() + seconds
         while True:
             found = lldp_neighbours()
-            linked = [name for name in physical_interfaces() if read_text("/sys/class/net/%s/carrier" % name) == "1"]
+            linked = [name for name in physical_interfaces() if read_text(f"/sys/class/net/{name}/carrier") == "1"]
             if time.monotonic() >= end or (linked and all(name in found for name in linked)):
                 return found
             time.sleep(0.5)

@@ -14,7 +14,18 @@ from ansible_collections.metalpool.core.plugins.module_utils._uefi import archit
 
 DMI = "/sys/class/dmi/id/"
 UNITS = {"kB": 1 << 10, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
-EMPTY = ("", "not specified", "not available", "none", "unknown", "to be filled by o.e.m.", "0123456789", "default string", "no dimm", "n/a")
+EMPTY = (
+    "",
+    "not specified",
+    "not available",
+    "none",
+    "unknown",
+    "to be filled by o.e.m.",
+    "0123456789",
+    "default string",
+    "no dimm",
+    "n/a",
+)
 
 
 def said(text: str | None) -> str | None:
@@ -35,13 +46,22 @@ def dmi_records(kind: int) -> list[dict[str, str]]:
 
 def system() -> dict:
     uuid = said(read_text(DMI + "product_uuid"))
-    return {"vendor": said(read_text(DMI + "sys_vendor")), "product": said(read_text(DMI + "product_name")),
-            "serial": said(read_text(DMI + "product_serial")), "uuid": uuid.lower() if uuid else None}
+    return {
+        "vendor": said(read_text(DMI + "sys_vendor")),
+        "product": said(read_text(DMI + "product_name")),
+        "serial": said(read_text(DMI + "product_serial")),
+        "uuid": uuid.lower() if uuid else None,
+    }
 
 
 def firmware() -> dict:
-    return {"kind": "uefi" if is_uefi() else "bios", "vendor": said(read_text(DMI + "bios_vendor")),
-            "version": said(read_text(DMI + "bios_version")), "date": said(read_text(DMI + "bios_date")), "secure_boot": secure_boot()}
+    return {
+        "kind": "uefi" if is_uefi() else "bios",
+        "vendor": said(read_text(DMI + "bios_vendor")),
+        "version": said(read_text(DMI + "bios_version")),
+        "date": said(read_text(DMI + "bios_date")),
+        "secure_boot": secure_boot(),
+    }
 
 
 def cpu() -> dict:
@@ -49,14 +69,20 @@ def cpu() -> dict:
     online = parse_list(read_text("/sys/devices/system/cpu/online")) or list(range(os.cpu_count() or 1))
     packages, cores = set(), set()
     for number in online:
-        top = "/sys/devices/system/cpu/cpu%d/topology/" % number
+        top = "/sys/devices/system/cpu/cpu%s/topology/" % number
         package = read_text(top + "physical_package_id", "0")
         packages.add(package)
         cores.add((package, read_text(top + "die_id", "0"), read_text(top + "cluster_id", "0"), read_text(top + "core_id", str(number))))
     records = dmi_records(4)
     model = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
-    return {"arch": architecture(), "model": " ".join(model.group(1).split()) if model else said(records[0].get("Version")) if records else None,
-            "sockets": len(packages), "cores": len(cores), "threads": len(online), "mhz_max": _mhz(info, records)}
+    return {
+        "arch": architecture(),
+        "model": " ".join(model.group(1).split()) if model else said(records[0].get("Version")) if records else None,
+        "sockets": len(packages),
+        "cores": len(cores),
+        "threads": len(online),
+        "mhz_max": _mhz(info, records),
+    }
 
 
 def _mhz(info: str, records: list[dict]) -> int | None:
@@ -83,9 +109,14 @@ def numa() -> list[dict]:
     found = []
     for name in sorted(os.listdir(top) if os.path.isdir(top) else [], key=lambda entry: (len(entry), entry)):
         if re.match(r"node\d+$", name):
-            size = re.search(r"MemTotal:\s+(\d+) kB", read_text("%s/%s/meminfo" % (top, name)) or "")
-            found.append({"node": int(name[4:]), "cpus": parse_list(read_text("%s/%s/cpulist" % (top, name))),
-                          "memory_bytes": int(size.group(1)) * 1024 if size else None})
+            size = re.search(r"MemTotal:\s+(\d+) kB", read_text(f"{top}/{name}/meminfo") or "")
+            found.append(
+                {
+                    "node": int(name[4:]),
+                    "cpus": parse_list(read_text(f"{top}/{name}/cpulist")),
+                    "memory_bytes": int(size.group(1)) * 1024 if size else None,
+                }
+            )
     return found
 
 
@@ -96,9 +127,16 @@ def memory() -> dict:
     for record in dmi_records(17):
         size = parse_size(record.get("Size"))
         if size:
-            modules.append({"locator": said(record.get("Locator")), "bytes": size, "kind": said(record.get("Type")),
-                            "speed_mts": _speed(record), "serial": said(record.get("Serial Number")),
-                            "manufacturer": said(record.get("Manufacturer"))})
+            modules.append(
+                {
+                    "locator": said(record.get("Locator")),
+                    "bytes": size,
+                    "kind": said(record.get("Type")),
+                    "speed_mts": _speed(record),
+                    "serial": said(record.get("Serial Number")),
+                    "manufacturer": said(record.get("Manufacturer")),
+                }
+            )
     return {"bytes": sum(module["bytes"] for module in modules) or usable_bytes, "usable_bytes": usable_bytes, "modules": modules}
 
 
@@ -130,13 +168,17 @@ def bmc() -> dict | None:
         return None
     lan = run(["ipmitool", "-I", "open", "lan", "print"], 30).out
     address = _field(lan, "IP Address")
-    return {"address": None if address == "0.0.0.0" else address, "mac": _field(lan, "MAC Address"),
-            "firmware": _field(device.out, "Firmware Revision"), "ipmi_version": _field(device.out, "IPMI Version"),
-            "manufacturer_id": _number(_field(device.out, "Manufacturer ID"))}
+    return {
+        "address": None if address == "0.0.0.0" else address,
+        "mac": _field(lan, "MAC Address"),
+        "firmware": _field(device.out, "Firmware Revision"),
+        "ipmi_version": _field(device.out, "IPMI Version"),
+        "manufacturer_id": _number(_field(device.out, "Manufacturer ID")),
+    }
 
 
 def _field(text: str, name: str) -> str | None:
-    match = re.search(r"^%s\s*: *(\S.*?)\s*$" % re.escape(name), text, re.MULTILINE)
+    match = re.search(rf"^{re.escape(name)}\s*: *(\S.*?)\s*$", text, re.MULTILINE)
     return match.group(1) if match else None
 
 

@@ -25,8 +25,15 @@ PHASE = "health_test"
 
 def result(name: str, failures: list[str], words: str, started: float, evidence: dict) -> dict:
     """One test's outcome in the form that the service keeps for scripts, with passed and evidence beside."""
-    return {"name": name, "phase": PHASE, "passed": not failures, "exit_code": 1 if failures else 0,
-            "output": "%s: %s" % (name, "; ".join(failures + [words])), "seconds": round(time.monotonic() - started, 3), "evidence": evidence}
+    return {
+        "name": name,
+        "phase": PHASE,
+        "passed": not failures,
+        "exit_code": 1 if failures else 0,
+        "output": "{}: {}".format(name, "; ".join([*failures, words])),
+        "seconds": round(time.monotonic() - started, 3),
+        "evidence": evidence,
+    }
 
 
 def test_disk(disk: Disk, seconds: float, least_mb_per_second: float) -> dict:
@@ -34,21 +41,32 @@ def test_disk(disk: Disk, seconds: float, least_mb_per_second: float) -> dict:
     started = time.monotonic()
     answer = smart(disk)
     failures = problems(disk, answer)
-    evidence: dict = {"serial": disk.serial, "path": disk.path, "smart_passed": answer.get("smart_status", {}).get("passed"),
-                      "wear_percent": wear_percent(disk, answer), "random_reads": 0, "random_ms": None, "sequential_bytes": 0,
-                      "mb_per_second": None}
+    evidence: dict = {
+        "serial": disk.serial,
+        "path": disk.path,
+        "smart_passed": answer.get("smart_status", {}).get("passed"),
+        "wear_percent": wear_percent(disk, answer),
+        "random_reads": 0,
+        "random_ms": None,
+        "sequential_bytes": 0,
+        "mb_per_second": None,
+    }
     try:
         with Device(disk.path) as device:
             _random_reads(device, seconds / 2, evidence)
             _sequential_read(device, seconds / 2, evidence)
     except OSError as error:
-        failures.append("read error: %s" % error)
+        failures.append(f"read error: {error}")
     speed = evidence["mb_per_second"]
     if speed is not None and speed < least_mb_per_second:
-        failures.append("reads %s MB/s, at least %g are wanted" % (speed, least_mb_per_second))
-    words = "SMART %s, %d random reads of %s ms, %s MB/s" % (
-        {True: "passed", False: "failed", None: "says nothing"}[evidence["smart_passed"]], evidence["random_reads"], evidence["random_ms"], speed)
-    return result("disk %s" % disk.id, failures, words, started, evidence)
+        failures.append(f"reads {speed} MB/s, at least {least_mb_per_second:g} are wanted")
+    words = "SMART %s, %s random reads of %s ms, %s MB/s" % (
+        {True: "passed", False: "failed", None: "says nothing"}[evidence["smart_passed"]],
+        evidence["random_reads"],
+        evidence["random_ms"],
+        speed,
+    )
+    return result(f"disk {disk.id}", failures, words, started, evidence)
 
 
 def _random_reads(device: Device, seconds: float, evidence: dict) -> None:
@@ -59,7 +77,7 @@ def _random_reads(device: Device, seconds: float, evidence: dict) -> None:
         try:
             device.fetch(place, ALIGNMENT)
         except OSError as error:
-            raise OSError(error.errno, "at byte %d: %s" % (place, error.strerror)) from error
+            raise OSError(error.errno, "at byte %s: %s" % (place, error.strerror)) from error
         evidence["random_reads"] += 1
     if evidence["random_reads"]:
         evidence["random_ms"] = round((time.monotonic() - started) * 1000 / evidence["random_reads"], 2)
@@ -73,7 +91,7 @@ def _sequential_read(device: Device, seconds: float, evidence: dict) -> None:
         try:
             device.fetch(offset, length)
         except OSError as error:
-            raise OSError(error.errno, "between byte %d and %d: %s" % (offset, offset + length, error.strerror)) from error
+            raise OSError(error.errno, "between byte %s and %s: %s" % (offset, offset + length, error.strerror)) from error
         offset += length
     passed = time.monotonic() - started
     evidence["sequential_bytes"] = offset
@@ -83,8 +101,10 @@ def _sequential_read(device: Device, seconds: float, evidence: dict) -> None:
 def memory_size(percent: float, size_bytes: int | None) -> int:
     """How much memory to test: what was asked for, but never so much that the node runs out of it."""
     info = read_text("/proc/meminfo") or ""
-    total, available = (int(match.group(1)) * 1024 if match else 0
-                        for match in (re.search(r"^%s:\s+(\d+) kB" % name, info, re.MULTILINE) for name in ("MemTotal", "MemAvailable")))
+    total, available = (
+        int(match.group(1)) * 1024 if match else 0
+        for match in (re.search(rf"^{name}:\s+(\d+) kB", info, re.MULTILINE) for name in ("MemTotal", "MemAvailable"))
+    )
     wanted = size_bytes if size_bytes is not None else int(total * percent / 100)
     return max(min(wanted, available - KEEP_FREE), 0) // MIB * MIB
 
@@ -116,9 +136,9 @@ def test_memory(size: int, seconds: float, flaws: t.Callable[[mmap.mmap], None] 
     after = edac_errors()
     for kind, words in (("uncorrected", "uncorrectable memory errors"), ("corrected", "corrected memory errors")):
         if after[kind] > before[kind] or (kind == "uncorrected" and after[kind]):
-            failures.append("%d %s" % (after[kind], words))
+            failures.append("%s %s" % (after[kind], words))
     evidence = {"size_bytes": size, "checked_bytes": checked, "passes": passes, "edac": after}
-    words = "%d MiB checked in %d passes over %d MiB" % (checked // MIB, passes, size // MIB)
+    words = "%s MiB checked in %s passes over %s MiB" % (checked // MIB, passes, size // MIB)
     return result("memory", failures, words, started, evidence)
 
 
@@ -130,28 +150,29 @@ def _pattern(number: int) -> t.Callable[[int], bytes]:
         return lambda index: block
     noise = os.urandom(2 * MIB)
     # 4093 is prime: the same shift comes back after 256 * 4093 bytes at the earliest
-    return lambda index: noise[index * 4093 % MIB:index * 4093 % MIB + MIB]
+    return lambda index: noise[index * 4093 % MIB : index * 4093 % MIB + MIB]
 
 
 def _write(region: mmap.mmap, size: int, fill: t.Callable[[int], bytes], until: float) -> int:
     offset = 0
     while offset < size and (offset == 0 or time.monotonic() < until):
-        region[offset:offset + MIB] = fill(offset // MIB)
+        region[offset : offset + MIB] = fill(offset // MIB)
         offset += MIB
     return offset
 
 
 def _compare(region: mmap.mmap, written: int, fill: t.Callable[[int], bytes]) -> list[str]:
     for offset in range(0, written, MIB):
-        expected, seen = fill(offset // MIB), region[offset:offset + MIB]
+        expected, seen = fill(offset // MIB), region[offset : offset + MIB]
         if seen != expected:
             at = next(index for index in range(MIB) if seen[index] != expected[index])
-            return ["byte %d read 0x%02x, 0x%02x was written" % (offset + at, seen[at], expected[at])]
+            return ["byte %s read 0x%02x, 0x%02x was written" % (offset + at, seen[at], expected[at])]
     return []
 
 
 def edac_errors() -> dict[str, int]:
     """Memory errors that the memory controllers counted since boot (kernel documentation, RAS: ce_count, ue_count)."""
+
     def total(name: str) -> int:
         return sum(read_int(path, 0) or 0 for path in glob.glob("/sys/devices/system/edac/mc/mc*/" + name))
 

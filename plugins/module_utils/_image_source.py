@@ -51,11 +51,20 @@ class ImageSource:
 
     def _open(self, ca_path: str | None) -> t.Any:
         try:
-            return open_url(self.url, timeout=self.stall_seconds, use_proxy=False, follow_redirects="safe", ca_path=ca_path,
-                            decompress=False, use_netrc=False, headers={"Accept-Encoding": "identity"})
+            return open_url(
+                self.url,
+                timeout=self.stall_seconds,
+                use_proxy=False,
+                follow_redirects="safe",
+                ca_path=ca_path,
+                decompress=False,
+                use_netrc=False,
+                headers={"Accept-Encoding": "identity"},
+            )
         except Exception as error:  # open_url raises what urllib, ssl and socket raise
-            raise ImageProblem("url: %s cannot be fetched: %s. Check that the rack serves the image under this address."
-                               % (self.url, error)) from error
+            raise ImageProblem(
+                f"url: {self.url} cannot be fetched: {error}. Check that the rack serves the image under this address."
+            ) from error
 
     def start(self) -> int:
         """Start to fetch in a thread.
@@ -67,10 +76,11 @@ class ImageSource:
             feed: t.Any = os.fdopen(feed_end, "wb", buffering=0)
         else:
             try:
-                self._process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                                 bufsize=0)
+                self._process = subprocess.Popen(
+                    self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+                )
             except FileNotFoundError as error:
-                raise ImageProblem("format: %s is not installed on this node, so the image cannot be unpacked." % self.command[0]) from error
+                raise ImageProblem(f"format: {self.command[0]} is not installed on this node, so the image cannot be unpacked.") from error
             feed = self._process.stdin
             raw_end = os.dup(self._process.stdout.fileno())
             self._process.stdout.close()
@@ -97,20 +107,22 @@ class ImageSource:
                 window_bytes += len(data)
                 if now - window_start > self.stall_seconds:
                     if window_bytes < LEAST_BYTES_PER_STALL:
-                        self.problem = "only %d bytes came within %g seconds" % (window_bytes, now - window_start)
+                        self.problem = "only %s bytes came within %g seconds" % (window_bytes, now - window_start)
                         break
                     window_start, window_bytes = now, 0
                 self._digest.update(data)
                 # zstd may be held up by the disk for long: the clock of the network starts anew after it
                 feed_start = time.monotonic()
                 while len(data):
-                    data = data[feed.write(data):]
+                    data = data[feed.write(data) :]
                 window_start += time.monotonic() - feed_start
         except BrokenPipeError:
             self.problem = self.problem or "unpacking"
         except Exception as error:  # what http.client, ssl and socket raise
             late = isinstance(error, TimeoutError)
-            self.problem = "nothing came for %g seconds" % self.stall_seconds if late else "the connection broke: %s" % (error or type(error).__name__)
+            self.problem = (
+                f"nothing came for {self.stall_seconds:g} seconds" if late else "the connection broke: %s" % (error or type(error).__name__)
+            )
         finally:
             self.seconds = time.monotonic() - started
             try:
@@ -127,7 +139,7 @@ class ImageSource:
         if self.total_bytes is None or self._response.chunked:
             return memoryview(self._response.read1(READ_BYTES))
         room = min(READ_BYTES, self.total_bytes - self.read_bytes)
-        return memory[:self._response.fp.readinto1(memory[:room])] if room else memory[:0]
+        return memory[: self._response.fp.readinto1(memory[:room])] if room else memory[:0]
 
     def stop(self) -> None:
         """Give up: the writer failed."""
@@ -148,18 +160,23 @@ class ImageSource:
             words = (self._process.stderr.read() or b"").decode("utf-8", "replace").strip()
             self._process.stderr.close()
             code = self._process.wait()
-        got = "%d of %s bytes" % (self.read_bytes, self.total_bytes if self.total_bytes is not None else "an unknown number of")
+        got = "%s of %s bytes" % (self.read_bytes, self.total_bytes if self.total_bytes is not None else "an unknown number of")
         cut = self.total_bytes is not None and self.read_bytes < self.total_bytes
         if cut and not self.problem:
             self.problem = "the server closed the connection"
         if self.problem and self.problem != "unpacking":
-            raise ImageProblem("url: %s stopped after %s: %s. Check the rack's web server and network." % (self.url, got, self.problem))
+            raise ImageProblem(f"url: {self.url} stopped after {got}: {self.problem}. Check the rack's web server and network.")
         seen = self._digest.hexdigest()
         if code or self.problem:
-            whole = "its sha256 is %s" % seen if self.read_bytes == self.total_bytes and not self.problem else "read %s" % got
-            raise ImageProblem("url: %s cannot be unpacked by %s: %s (%s, expected sha256 %s). The file is damaged or not of the format given."
-                               % (self.url, (self.command or ["cat"])[0], words[-300:] or "rc %d" % code, whole, self.expected))
+            whole = f"its sha256 is {seen}" if self.read_bytes == self.total_bytes and not self.problem else f"read {got}"
+            raise ImageProblem(
+                "url: {} cannot be unpacked by {}: {} ({}, expected sha256 {}). The file is damaged or not of the format given.".format(
+                    self.url, (self.command or ["cat"])[0], words[-300:] or "rc %s" % code, whole, self.expected
+                )
+            )
         if seen != self.expected:
-            raise ImageProblem("sha256: %s has the checksum %s, expected %s. The file is not the image that was registered: register it anew "
-                               "or put the right file there." % (self.url, seen, self.expected))
+            raise ImageProblem(
+                f"sha256: {self.url} has the checksum {seen}, expected {self.expected}. "
+                "The file is not the image that was registered: register it anew or put the right file there."
+            )
         return seen

@@ -78,8 +78,10 @@ class ImageWriter:
             length = _fill(pipe, buffer)
             self.received += length
             if self.received > self.device.size:
-                raise ImageProblem("disk: %s has %d bytes, and the image is bigger: at least %d bytes. Choose a bigger root disk."
-                                   % (self.device.path, self.device.size, self.received))
+                raise ImageProblem(
+                    "disk: %s has %s bytes, and the image is bigger: at least %s bytes. Choose a bigger root disk."
+                    % (self.device.path, self.device.size, self.received)
+                )
             if length == 0:
                 break
             # one piece is held back, one is being written, one is being filled
@@ -89,7 +91,7 @@ class ImageWriter:
             if pending and pending[0] > 0:
                 writing = _Write(self._write_piece, pending)
             elif pending:
-                self._ends.append((0, bytes(pending[1][:pending[2]])))
+                self._ends.append((0, bytes(pending[1][: pending[2]])))
             pending = (offset, buffer, length)
             offset += length
             turn += 1
@@ -98,7 +100,7 @@ class ImageWriter:
         if writing:
             writing.wait()
         if pending:
-            self._ends.append((pending[0], bytes(pending[1][:pending[2]])))
+            self._ends.append((pending[0], bytes(pending[1][: pending[2]])))
 
     def write_ends(self) -> None:
         """The held back pieces, the disk's start last; call it when the checksum is right."""
@@ -124,7 +126,7 @@ class ImageWriter:
             return
         start: int | None = None
         for position in range(0, length, GRAIN):
-            zero = buffer[position:position + GRAIN] == ZERO_GRAIN
+            zero = buffer[position : position + GRAIN] == ZERO_GRAIN
             if zero and start is not None:
                 yield start, position
                 start = None

@@ -94,7 +94,10 @@ class InstalledSystem:
 
     def glob(self, folder: str, pattern: str) -> list[str]:
         """Names in a folder that fit, as paths of the installed system."""
-        return [os.path.join(folder, os.path.basename(path)) for path in sorted(glob.glob(os.path.join(glob.escape(self.path(folder)), pattern)))]
+        return [
+            os.path.join(folder, os.path.basename(path))
+            for path in sorted(glob.glob(os.path.join(glob.escape(self.path(folder)), pattern)))
+        ]
 
 
 def clean(system: InstalledSystem) -> list[str]:
@@ -105,8 +108,14 @@ def clean(system: InstalledSystem) -> list[str]:
     done = _remove_users(system) + _lock_passwords(system)
     for name in system.glob("/etc/ssh", "ssh_host_*"):
         done += _removed(system, name)
-    for name in ("/root/.ssh", "/root/.bash_history", "/etc/cloud/cloud-init.disabled", "/var/lib/dbus/machine-id",
-                 "/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret"):
+    for name in (
+        "/root/.ssh",
+        "/root/.bash_history",
+        "/etc/cloud/cloud-init.disabled",
+        "/var/lib/dbus/machine-id",
+        "/var/lib/systemd/random-seed",
+        "/var/lib/systemd/credential.secret",
+    ):
         done += _removed(system, name)
     # what cloud-init remembers of a boot of the image while it was built
     for name in system.glob("/var/lib/cloud", "*"):
@@ -139,7 +148,7 @@ def _remove_users(system: InstalledSystem) -> list[str]:
     for name in names:
         for table in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid"):
             for suffix in ("", "-"):
-                _drop_user(system, "/etc/%s%s" % (table, suffix), table, name)
+                _drop_user(system, f"/etc/{table}{suffix}", table, name)
         system.remove("/var/spool/cron/crontabs/" + name)
         system.remove("/var/spool/mail/" + name)
     for path in system.glob("/etc/sudoers.d", "*"):
@@ -211,5 +220,5 @@ def write_seed(system: InstalledSystem, seed: dict[str, bytes], base: t.Any) -> 
     system.remove("/var/lib/cloud/seed")
     os.makedirs(system.path(folder), mode=0o700, exist_ok=True)
     for name, data in seed.items():
-        system.write("%s/%s" % (folder, name), data, 0o600)
+        system.write(f"{folder}/{name}", data, 0o600)
     system.write("/etc/cloud/cloud.cfg.d/99_metalpool.cfg", base, 0o600)

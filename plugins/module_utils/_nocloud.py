@@ -17,9 +17,16 @@ import typing as t
 
 # How user data begins, and what cloud-init calls it (cloudinit/handlers/__init__.py, INCLUSION_TYPES_MAP)
 TYPES = (
-    ("#cloud-config-archive", "cloud-config-archive"), ("#cloud-config-jsonp", "cloud-config-jsonp"), ("#cloud-config", "cloud-config"),
-    ("#cloud-boothook", "cloud-boothook"), ("#part-handler", "part-handler"), ("#include-once", "x-include-once-url"),
-    ("#include", "x-include-url"), ("#!", "x-shellscript"), ("## template: jinja", "jinja2"), ("#upstart-job", "upstart-job"),
+    ("#cloud-config-archive", "cloud-config-archive"),
+    ("#cloud-config-jsonp", "cloud-config-jsonp"),
+    ("#cloud-config", "cloud-config"),
+    ("#cloud-boothook", "cloud-boothook"),
+    ("#part-handler", "part-handler"),
+    ("#include-once", "x-include-once-url"),
+    ("#include", "x-include-url"),
+    ("#!", "x-shellscript"),
+    ("## template: jinja", "jinja2"),
+    ("#upstart-job", "upstart-job"),
 )
 # Lists are appended to theirs; where both set the same scalar, theirs stays.
 ADD = "list(append)+dict(no_replace,recurse_list)+str()"
@@ -50,10 +57,15 @@ def base_config(user: dict) -> bytes:
     So a plain C(ssh_authorized_keys) or C(users: [default, ...]) in the holder's user data means that user, as people expect.
     ds-identify, a shell script, wants datasource_list on one line.
     """
-    config = {"users": ["default"], "disable_root": True, "ssh_pwauth": False, "ssh_deletekeys": True,
-              "system_info": {"default_user": dict(user, groups=[user["groups"]] if "groups" in user else [], gecos="Metalpool")}}
+    config = {
+        "users": ["default"],
+        "disable_root": True,
+        "ssh_pwauth": False,
+        "ssh_deletekeys": True,
+        "system_info": {"default_user": dict(user, groups=[user["groups"]] if "groups" in user else [], gecos="Metalpool")},
+    }
     lines = ["# Written by Metalpool.", "datasource_list: [ NoCloud, None ]"]
-    lines += ["%s: %s" % (key, json.dumps(value)) for key, value in config.items()]
+    lines += [f"{key}: {json.dumps(value)}" for key, value in config.items()]
     return ("\n".join(lines) + "\n").encode("utf-8")
 
 
@@ -83,8 +95,9 @@ def meta_data(instance_id: str, hostname: str, ssh_keys: t.Sequence[str]) -> byt
 
 def network_config(interfaces: t.Sequence[dict]) -> bytes:
     """The network-config file, version 2: DHCP on the interfaces with these MAC addresses, under the names given."""
-    ethernets = {entry["name"]: {"match": {"macaddress": entry["mac"].lower()}, "set-name": entry["name"], "dhcp4": True}
-                 for entry in interfaces}
+    ethernets = {
+        entry["name"]: {"match": {"macaddress": entry["mac"].lower()}, "set-name": entry["name"], "dhcp4": True} for entry in interfaces
+    }
     return _json({"version": 2, "ethernets": ethernets})
 
 
@@ -106,12 +119,18 @@ def _their_part(theirs: str) -> t.Any:
         message = email.message_from_string(text.lstrip())
         if message.get("MIME-Version") or message.get_content_maintype() == "multipart":
             return message
-        raise SeedProblem("user_data: it begins with %r; it has to begin as cloud-init's formats do, with one of %s, or be a MIME archive."
-                          % (text[:30], ", ".join(repr(start) for start, unused in TYPES)))
+        raise SeedProblem(
+            "user_data: it begins with {!r}; it has to begin as cloud-init's formats do, with one of {}, or be a MIME archive.".format(
+                text[:30], ", ".join(repr(start) for start, unused in TYPES)
+            )
+        )
     for start, kind in TYPES:
         if text.startswith(start):
             part = email.mime.text.MIMEText(text, kind, "utf-8")
             part.add_header("Content-Disposition", "attachment", filename="user-data")
             return part
-    raise SeedProblem("user_data: its first line is %r; it has to be one of %s, or a MIME archive."
-                      % (text.splitlines()[0][:60], ", ".join(repr(start) for start, unused in TYPES)))
+    raise SeedProblem(
+        "user_data: its first line is {!r}; it has to be one of {}, or a MIME archive.".format(
+            text.splitlines()[0][:60], ", ".join(repr(start) for start, unused in TYPES)
+        )
+    )

@@ -15,7 +15,8 @@ from ansible_collections.metalpool.core.plugins.module_utils._disks import SECTO
 from ansible_collections.metalpool.core.plugins.module_utils._run import read_int, run, run_json
 
 ROOT_TYPES = (  # GPT types of the Discoverable Partitions Specification, x86-64 and arm64
-    "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709", "B921B045-1DF0-41C3-AF44-4C6F280D3FAE",
+    "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
+    "B921B045-1DF0-41C3-AF44-4C6F280D3FAE",
 )
 ESP_TYPES = ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef")
 
@@ -33,7 +34,7 @@ def table(path: str) -> dict:
 def partition_path(name: str, number: int) -> str | None:
     """/dev path of a disk's partition by its number."""
     for entry in partitions(name):
-        if read_int("/sys/class/block/%s/partition" % entry) == number:
+        if read_int(f"/sys/class/block/{entry}/partition") == number:
             return "/dev/" + entry
     return None
 
@@ -50,10 +51,16 @@ def numbered(name: str) -> list[dict]:
     for entry in partitions(name):
         path = "/dev/" + entry
         top = "/sys/class/block/" + entry
-        found.append({
-            "number": read_int(top + "/partition"), "path": path, "type": types.get(path, ""), "fstype": file_system(path),
-            "start_bytes": (read_int(top + "/start", 0) or 0) * SECTOR, "size_bytes": (read_int(top + "/size", 0) or 0) * SECTOR,
-        })
+        found.append(
+            {
+                "number": read_int(top + "/partition"),
+                "path": path,
+                "type": types.get(path, ""),
+                "fstype": file_system(path),
+                "start_bytes": (read_int(top + "/start", 0) or 0) * SECTOR,
+                "size_bytes": (read_int(top + "/size", 0) or 0) * SECTOR,
+            }
+        )
     return found
 
 
@@ -68,14 +75,14 @@ class Mounted:
         done = run(["mount", "-o", self.options, self.path, self.point], 60)
         if not done.ok:
             os.rmdir(self.point)
-            raise PartitionProblem("%s cannot be mounted: %s" % (self.path, done.reason()))
+            raise PartitionProblem(f"{self.path} cannot be mounted: {done.reason()}")
         return self.point
 
     def __exit__(self, *unused: t.Any) -> None:
         done = run(["umount", self.point], 120)
         if not done.ok:
             run(["umount", "-l", self.point], 30)
-            raise PartitionProblem("%s could not be unmounted in good order: %s" % (self.path, done.reason()))
+            raise PartitionProblem(f"{self.path} could not be unmounted in good order: {done.reason()}")
         os.rmdir(self.point)
 
 
@@ -91,9 +98,13 @@ def find_root(name: str) -> dict:
     roots = [part for part in candidates if _looks_like_root(part["path"])]
     if len(roots) == 1:
         return roots[0]
-    raise PartitionProblem("/dev/%s: %s partition looks like a root file system (found: %s)." % (
-        name, "more than one" if roots else "no",
-        ", ".join("%s %s" % (part["path"], part["fstype"] or "without file system") for part in numbered(name)) or "no partitions"))
+    raise PartitionProblem(
+        "/dev/{}: {} partition looks like a root file system (found: {}).".format(
+            name,
+            "more than one" if roots else "no",
+            ", ".join("{} {}".format(part["path"], part["fstype"] or "without file system") for part in numbered(name)) or "no partitions",
+        )
+    )
 
 
 def _looks_like_root(path: str) -> bool:
@@ -123,7 +134,7 @@ def grow_last(name: str) -> dict:
     if label == "gpt":
         _must(["sfdisk", "--no-reread", "--no-tell-kernel", "--relocate", "gpt-bak-std", path])
     elif label != "dos":
-        return {"note": "no partition table that can be grown (%s)" % label}
+        return {"note": f"no partition table that can be grown ({label})"}
     last = max(numbered(name), key=lambda part: part["start_bytes"], default=None)
     if last is None:
         return {"note": "no partitions"}
@@ -134,9 +145,10 @@ def grow_last(name: str) -> dict:
     if grower and shutil.which(tool):
         grower(last["path"])
     else:
-        report["note"] = "file system %s is not grown here%s; the installed system may do it at its first boot" % (
-            last["fstype"], " (%s is not installed)" % tool if tool else "")
-    report["after_bytes"] = (read_int("/sys/class/block/%s/size" % os.path.basename(last["path"]), 0) or 0) * SECTOR
+        report["note"] = "file system {} is not grown here{}; the installed system may do it at its first boot".format(
+            last["fstype"], f" ({tool} is not installed)" if tool else ""
+        )
+    report["after_bytes"] = (read_int("/sys/class/block/{}/size".format(os.path.basename(last["path"])), 0) or 0) * SECTOR
     return report
 
 
@@ -163,5 +175,10 @@ def _grow_btrfs(path: str) -> None:
         _must(["btrfs", "filesystem", "resize", "max", point])
 
 
-GROWERS = {"ext2": ("resize2fs", _grow_ext), "ext3": ("resize2fs", _grow_ext), "ext4": ("resize2fs", _grow_ext),
-           "xfs": ("xfs_growfs", _grow_xfs), "btrfs": ("btrfs", _grow_btrfs)}
+GROWERS = {
+    "ext2": ("resize2fs", _grow_ext),
+    "ext3": ("resize2fs", _grow_ext),
+    "ext4": ("resize2fs", _grow_ext),
+    "xfs": ("xfs_growfs", _grow_xfs),
+    "btrfs": ("btrfs", _grow_btrfs),
+}

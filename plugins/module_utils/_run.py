@@ -34,7 +34,7 @@ class Result(t.NamedTuple):
     def reason(self) -> str:
         """One line for people: which tool, and its last words."""
         words = (self.err.strip() or self.out.strip()).splitlines()
-        return "%s: rc %d: %s" % (os.path.basename(self.argv[0]), self.rc, words[-1][:300] if words else "no message")
+        return "%s: rc %s: %s" % (os.path.basename(self.argv[0]), self.rc, words[-1][:300] if words else "no message")
 
 
 def run(argv: t.Sequence[str], timeout: float = 60, stdin: str | None = None) -> Result:
@@ -45,12 +45,21 @@ def run(argv: t.Sequence[str], timeout: float = 60, stdin: str | None = None) ->
     environment = dict(os.environ, **ENVIRONMENT)
     environment["PATH"] = os.environ.get("PATH", "") + ":" + ENVIRONMENT["PATH"]
     try:
-        done = subprocess.run(list(argv), input=stdin, capture_output=True, text=True, errors="replace", timeout=timeout,
-                              env=environment, check=False, stdin=subprocess.DEVNULL if stdin is None else None)
+        done = subprocess.run(
+            list(argv),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            env=environment,
+            check=False,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+        )
     except FileNotFoundError:
         return Result(list(argv), MISSING, "", "not installed")
     except subprocess.TimeoutExpired:
-        return Result(list(argv), TIMED_OUT, "", "no end within %s seconds" % timeout)
+        return Result(list(argv), TIMED_OUT, "", f"no end within {timeout} seconds")
     except OSError as error:
         return Result(list(argv), 126, "", str(error))
     return Result(list(argv), done.returncode, done.stdout, done.stderr)

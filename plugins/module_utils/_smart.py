@@ -47,10 +47,13 @@ def problems(disk: Disk, answer: dict) -> list[str]:
         warning = warning.get("value") if isinstance(warning, dict) else warning
     if warning:
         # NVMe Base 2.0, figure 207: spare low, temperature, reliability, read-only, backup
-        names = [name for bit, name in enumerate(("spare is low", "temperature", "reliability is degraded", "read-only", "memory backup failed"))
-                 if int(warning) & 1 << bit]
+        names = [
+            name
+            for bit, name in enumerate(("spare is low", "temperature", "reliability is degraded", "read-only", "memory backup failed"))
+            if int(warning) & 1 << bit
+        ]
         found.append("NVMe critical warning: %s" % (", ".join(names) or warning))
     for entry in answer.get("ata_smart_attributes", {}).get("table", []):
         if entry.get("when_failed") == "now":
-            found.append("SMART: %s is below its threshold" % entry.get("name"))
+            found.append("SMART: {} is below its threshold".format(entry.get("name")))
     return found

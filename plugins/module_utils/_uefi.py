@@ -21,7 +21,10 @@ VARIABLES = "/sys/firmware/efi/efivars"
 BOOT_NEXT = VARIABLES + "/BootNext-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 SECURE_BOOT = VARIABLES + "/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 REMOVABLE_LOADERS = {"amd64": "BOOTX64.EFI", "arm64": "BOOTAA64.EFI"}  # UEFI 2.10, 3.5.1.1
-LOADERS = {"amd64": ("shimx64.efi", "grubx64.efi", "systemd-bootx64.efi"), "arm64": ("shimaa64.efi", "grubaa64.efi", "systemd-bootaa64.efi")}
+LOADERS = {
+    "amd64": ("shimx64.efi", "grubx64.efi", "systemd-bootx64.efi"),
+    "arm64": ("shimaa64.efi", "grubaa64.efi", "systemd-bootaa64.efi"),
+}
 
 
 class UefiProblem(Exception):
@@ -115,9 +118,9 @@ def parse(text: str) -> BootState:
 
 
 def _must(argv: list[str]) -> str:
-    result = run(["efibootmgr", "-q"] + argv, 60)
+    result = run(["efibootmgr", "-q", *argv], 60)
     if not result.ok:
-        raise UefiProblem("efibootmgr %s: %s" % (" ".join(argv), result.reason()))
+        raise UefiProblem("efibootmgr {}: {}".format(" ".join(argv), result.reason()))
     return result.out
 
 
@@ -136,7 +139,7 @@ def delete_next() -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise UefiProblem("BootNext cannot be removed: %s" % error) from error
+        raise UefiProblem(f"BootNext cannot be removed: {error}") from error
 
 
 def set_order(order: t.Sequence[str]) -> None:
@@ -144,7 +147,9 @@ def set_order(order: t.Sequence[str]) -> None:
     _must(["-o", ",".join(order)])
     state = read_state()
     if state is None or state.order != list(order):
-        raise UefiProblem("the firmware did not keep the boot order %s; it has %s" % (",".join(order), ",".join(state.order) if state else "none"))
+        raise UefiProblem(
+            "the firmware did not keep the boot order {}; it has {}".format(",".join(order), ",".join(state.order) if state else "none")
+        )
 
 
 def network_first(state: BootState, ours: str | None) -> list[str]:
@@ -168,10 +173,10 @@ def find_loader(esp: str, arch: str) -> str | None:
         for vendor in vendors:
             found = _child(os.path.join(folder, vendor), loader)
             if found:
-                return "\\EFI\\%s\\%s" % (vendor, os.path.basename(found))
+                return f"\\EFI\\{vendor}\\{os.path.basename(found)}"
     boot = _child(folder, "BOOT")
     found = _child(boot, REMOVABLE_LOADERS.get(arch, "")) if boot else None
-    return "\\EFI\\%s\\%s" % (os.path.basename(boot), os.path.basename(found)) if boot and found else None
+    return f"\\EFI\\{os.path.basename(boot)}\\{os.path.basename(found)}" if boot and found else None
 
 
 def _child(folder: str, name: str) -> str | None:

@@ -94,6 +94,10 @@ options:
       name:
         description: Name of the interface in the installed system; by default the name that it has on this node now.
         type: str
+  wait_seconds:
+    description: How long to wait for the disk to appear.
+    type: float
+    default: 20
   uefi_entry:
     description: Make the UEFI boot entry. On a node that was booted by BIOS there is nothing to do.
     type: bool
@@ -148,12 +152,12 @@ import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils import _nocloud
 from ansible_collections.metalpool.core.plugins.module_utils._disks import DiskProblem, find_disk, mounts_of
 from ansible_collections.metalpool.core.plugins.module_utils._installed_system import InstalledSystem, clean, restrict_sshd, write_seed
 from ansible_collections.metalpool.core.plugins.module_utils._partitions import Mounted, PartitionProblem, find_esp, find_root
 from ansible_collections.metalpool.core.plugins.module_utils._run import read_text, run_json
+from ansible_collections.metalpool.core.plugins.module_utils._settle import await_disks
 from ansible_collections.metalpool.core.plugins.module_utils._uefi import UefiProblem, architecture, find_loader, install_entry, is_uefi
 
 USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}$")
@@ -165,24 +169,26 @@ MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}$", re.IGNORECASE)
 def check(params):
     """The first thing that is wrong with the options, or None."""
     if not HOST_NAME.match(params["hostname"]):
-        return "hostname: %s is not a host name; use letters, digits, hyphens and dots." % params["hostname"]
+        return "hostname: {} is not a host name; use letters, digits, hyphens and dots.".format(params["hostname"])
     people = [dict(params, name=params["user"])] + params["extra_users"]
     for place, person in enumerate(people):
         option = "user" if place == 0 else "extra_users"
         if not USER_NAME.match(person["name"]):
-            return "%s: %s is not a login name; use small letters, digits, _ and -, at most 32." % (option, person["name"])
+            return "{}: {} is not a login name; use small letters, digits, _ and -, at most 32.".format(option, person["name"])
         if person["name"] == "root":
-            return "%s: root does not log in; name another user, who gets sudo." % option
+            return f"{option}: root does not log in; name another user, who gets sudo."
         for key in person["ssh_keys"]:
             if not SSH_KEY.match(key.strip()):
-                return "ssh_keys: %s... of %s is not a public SSH key; give a line as in id_ed25519.pub." % (key[:30], person["name"])
+                return "ssh_keys: {}... of {} is not a public SSH key; give a line as in id_ed25519.pub.".format(key[:30], person["name"])
         if person["password_hash"] and not re.match(r"\$[0-9a-z]+\$[^:\s]+$", person["password_hash"]):
-            return "password_hash: what was given for %s is not a hash as crypt(5) writes it, such as $6$...; never give the password itself." % person["name"]
+            return (
+                f"password_hash: that of {person['name']} is no hash as crypt(5) writes it, such as $6$...; never give the password itself."
+            )
     if not params["ssh_keys"] and not params["password_hash"]:
-        return "ssh_keys: none are given for %s, and no password_hash: nobody could log in. Give one of them." % params["user"]
+        return "ssh_keys: none are given for {}, and no password_hash: nobody could log in. Give one of them.".format(params["user"])
     for entry in params["interfaces"]:
         if not MAC.match(entry["mac"]):
-            return "interfaces: %s is not a MAC address; write it as 52:54:00:12:34:56." % entry["mac"]
+            return "interfaces: {} is not a MAC address; write it as 52:54:00:12:34:56.".format(entry["mac"])
     return None
 
 
@@ -190,18 +196,23 @@ def local_interfaces():
     """MAC and name of this node's interfaces that have a global IPv4 address now."""
     found = []
     for entry in run_json(["ip", "-j", "-4", "address", "show", "scope", "global", "up"], 30) or []:
-        if entry.get("addr_info") and os.path.exists("/sys/class/net/%s/device" % entry["ifname"]):
+        if entry.get("addr_info") and os.path.exists("/sys/class/net/{}/device".format(entry["ifname"])):
             # ip -4 leaves the MAC address out
-            found.append({"mac": read_text("/sys/class/net/%s/address" % entry["ifname"]), "name": entry["ifname"]})
+            found.append({"mac": read_text("/sys/class/net/{}/address".format(entry["ifname"])), "name": entry["ifname"]})
     return found
 
 
 def named_interfaces(wanted):
     """The interfaces of the option, each with a name."""
-    names = {read_text("/sys/class/net/%s/address" % name): name for name in sorted(os.listdir("/sys/class/net"))
-             if os.path.exists("/sys/class/net/%s/device" % name)}
-    return [{"mac": entry["mac"].lower(), "name": entry["name"] or names.get(entry["mac"].lower()) or "net%d" % number}
-            for number, entry in enumerate(wanted)]
+    names = {
+        read_text(f"/sys/class/net/{name}/address"): name
+        for name in sorted(os.listdir("/sys/class/net"))
+        if os.path.exists(f"/sys/class/net/{name}/device")
+    }
+    return [
+        {"mac": entry["mac"].lower(), "name": entry["name"] or names.get(entry["mac"].lower()) or "net%s" % number}
+        for number, entry in enumerate(wanted)
+    ]
 
 
 def build_seed(params, interfaces):
@@ -214,7 +225,7 @@ def build_seed(params, interfaces):
     home = _nocloud.phone_home(params["phone_home_url"], params["phone_home_tries"]) if params["phone_home_url"] else None
     seed = {
         "meta-data": _nocloud.meta_data(params["instance_id"], params["hostname"], params["ssh_keys"]),
-        "user-data": _nocloud.user_data(["default"] + others, params["ssh_password"], home, params["user_data"]),
+        "user-data": _nocloud.user_data(["default", *others], params["ssh_password"], home, params["user_data"]),
     }
     if interfaces:
         seed["network-config"] = _nocloud.network_config(interfaces)
@@ -230,11 +241,11 @@ def install_boot_entry(disk):
         return None
     esp = find_esp(disk.name)
     if esp is None:
-        raise UefiProblem("%s has no EFI system partition, so this UEFI node cannot boot it. Use an image that boots by UEFI." % disk.path)
+        raise UefiProblem(f"{disk.path} has no EFI system partition, so this UEFI node cannot boot it. Use an image that boots by UEFI.")
     with Mounted(esp["path"], "ro") as point:
         loader = find_loader(point, architecture())
     if loader is None:
-        raise UefiProblem("%s has no boot loader for %s. Use an image that boots by UEFI." % (esp["path"], architecture()))
+        raise UefiProblem("{} has no boot loader for {}. Use an image that boots by UEFI.".format(esp["path"], architecture()))
     number, order = install_entry(disk.path, esp["number"], loader)
     return {"id": number, "loader": loader, "order": order}
 
@@ -245,25 +256,42 @@ def main():
         "password_hash": {"type": "str", "no_log": True},
     }
     module = AnsibleModule(
-        argument_spec=dict({
-            "disk": {"type": "str", "required": True},
-            "instance_id": {"type": "str", "required": True},
-            "hostname": {"type": "str", "required": True},
-            "user": {"type": "str", "required": True},
-            "ssh_password": {"type": "bool", "default": False, "no_log": False},
-            "extra_users": {"type": "list", "elements": "dict", "default": [], "options": dict({
-                "name": {"type": "str", "required": True},
-                "sudo": {"type": "bool", "default": False},
-            }, **person)},
-            "user_data": {"type": "str", "no_log": True},
-            "phone_home_url": {"type": "str", "no_log": True},
-            "phone_home_tries": {"type": "int", "default": 30},
-            "interfaces": {"type": "list", "elements": "dict", "default": [], "options": {
-                "mac": {"type": "str", "required": True},
-                "name": {"type": "str"},
-            }},
-            "uefi_entry": {"type": "bool", "default": True},
-        }, **person),
+        argument_spec=dict(
+            {
+                "disk": {"type": "str", "required": True},
+                "instance_id": {"type": "str", "required": True},
+                "hostname": {"type": "str", "required": True},
+                "user": {"type": "str", "required": True},
+                "ssh_password": {"type": "bool", "default": False, "no_log": False},
+                "extra_users": {
+                    "type": "list",
+                    "elements": "dict",
+                    "default": [],
+                    "options": dict(
+                        {
+                            "name": {"type": "str", "required": True},
+                            "sudo": {"type": "bool", "default": False},
+                        },
+                        **person,
+                    ),
+                },
+                "user_data": {"type": "str", "no_log": True},
+                "phone_home_url": {"type": "str", "no_log": True},
+                "phone_home_tries": {"type": "int", "default": 30},
+                "interfaces": {
+                    "type": "list",
+                    "elements": "dict",
+                    "default": [],
+                    "options": {
+                        "mac": {"type": "str", "required": True},
+                        "name": {"type": "str"},
+                    },
+                },
+                "wait_seconds": {"type": "float", "default": 20},
+                "uefi_entry": {"type": "bool", "default": True},
+            },
+            **person,
+        ),
         supports_check_mode=True,
     )
     params = module.params
@@ -273,17 +301,20 @@ def main():
     try:
         interfaces = named_interfaces(params["interfaces"]) if params["interfaces"] else local_interfaces()
         seed, base = build_seed(params, interfaces)
+        await_disks([params["disk"]], params["wait_seconds"])
         disk = find_disk(params["disk"])
         if mounts_of(disk.name):
-            raise DiskProblem("disk: %s is mounted at %s; unmount it first." % (disk.path, ", ".join(mounts_of(disk.name))))
+            raise DiskProblem("disk: {} is mounted at {}; unmount it first.".format(disk.path, ", ".join(mounts_of(disk.name))))
         if module.check_mode:
             module.exit_json(changed=True, interfaces=interfaces)
         root = find_root(disk.name)
         with Mounted(root["path"]) as point:
             system = InstalledSystem(point)
             if not os.path.isdir(system.path("/etc/cloud")):
-                raise DiskProblem("disk: the system on %s has no cloud-init (/etc/cloud is missing), so nobody could log in. "
-                                  "Use an image with cloud-init." % root["path"])
+                raise DiskProblem(
+                    "disk: the system on {} has no cloud-init (/etc/cloud is missing), so nobody could log in. "
+                    "Use an image with cloud-init.".format(root["path"])
+                )
             cleaned = clean(system)
             restrict_sshd(system)
             write_seed(system, seed, base)

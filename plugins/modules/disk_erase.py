@@ -22,10 +22,22 @@ author:
 options:
   disks:
     description:
-      - Serial numbers, WWNs or paths of the disks; V(all) for every disk but RAM disks, loop devices, optical disks and removable USB sticks.
+      - Serial numbers, WWNs or paths of the disks; V(all) for every disk but RAM disks, loop devices, optical disks and removable
+        USB sticks.
     type: list
     elements: str
     default: [all]
+  expected:
+    description:
+      - Serial numbers or WWNs of the disks that the node has to have, such as those found when it was commissioned.
+      - One that is not there is recorded as not erased, for a disk that hides from the erasure may come back.
+    type: list
+    elements: str
+    default: []
+  wait_seconds:
+    description: How long to wait for disks that are named or expected to appear.
+    type: float
+    default: 20
   methods:
     description:
       - Methods that are allowed. They are tried in the order of this option's choices, strongest first, whatever the order given.
@@ -112,7 +124,7 @@ erasures:
       description: Serial number, else WWN, else path.
       type: str
     path:
-      description: Path of the disk on this boot.
+      description: Path of the disk on this boot; V(absent) for a disk that is expected and not there.
       type: str
     model:
       description: Model of the disk.
@@ -167,10 +179,10 @@ applicable:
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils._disks import DiskProblem, find_disks
-from ansible_collections.metalpool.core.plugins.module_utils._erase import Proof, erase_disk
+from ansible_collections.metalpool.core.plugins.module_utils._erase import Proof, absent_record, erase_disk
 from ansible_collections.metalpool.core.plugins.module_utils._erase_methods import METHODS
+from ansible_collections.metalpool.core.plugins.module_utils._settle import await_disks
 
 
 def main():
@@ -182,6 +194,8 @@ def main():
             "marks": {"type": "int", "default": 64},
             "samples": {"type": "int", "default": 1024},
             "full_read_bytes": {"type": "int", "default": 268435456},
+            "expected": {"type": "list", "elements": "str", "default": []},
+            "wait_seconds": {"type": "float", "default": 20},
             "fail": {"type": "bool", "default": True},
             "limit_seconds": {"type": "float", "default": 7000},
         },
@@ -190,29 +204,38 @@ def main():
     params = module.params
     for name, least in (("marks", 0), ("samples", 1), ("full_read_bytes", 0)):
         if params[name] < least:
-            module.fail_json(msg="%s: %d is too small; give at least %d." % (name, params[name], least), erasures=[], verified=False)
+            module.fail_json(msg=f"{name}: {params[name]} is too small; give at least {least}.", erasures=[], verified=False)
+    missing = await_disks(params["disks"] + params["expected"], params["wait_seconds"])
     try:
         disks = find_disks(params["disks"])
     except DiskProblem as problem:
         module.fail_json(msg=str(problem), erasures=[], verified=False)
-    if not disks:
-        module.fail_json(msg="disks: this node shows no disks. Check its controller and drivers; a node without disks needs no erasure.",
-                         erasures=[], verified=False)
+    if not disks and not params["expected"]:
+        module.fail_json(
+            msg="disks: this node shows no disks. Check its controller and drivers; a node without disks needs no erasure.",
+            erasures=[],
+            verified=False,
+        )
     methods = [method for method in METHODS if method.name in params["methods"]]
     if module.check_mode:
         applicable = {disk.path: {method.name: method.probe(disk) for method in methods} for disk in disks}
         module.exit_json(changed=True, applicable=applicable, erasures=[], verified=False)
     proof = Proof(params["marks"], params["samples"], params["full_read_bytes"])
     sources = {method.name: method.source for method in METHODS}
-    with ThreadPoolExecutor(max_workers=len(disks)) as pool:
+    with ThreadPoolExecutor(max_workers=max(len(disks), 1)) as pool:
         records = list(pool.map(lambda disk: erase_disk(disk, methods, proof, params["limit_seconds"]), disks))
+    records += [absent_record(serial) for serial in missing]
     for record in records:
         record["source"] = sources.get(record["method"])
     failed = [record for record in records if not record["verified"]]
     if failed and params["fail"]:
-        module.fail_json(msg="%d of %d disks were not proved to be erased: %s" % (
-            len(failed), len(records), " | ".join("%(path)s (%(serial)s): %(detail)s" % record for record in failed)),
-            changed=True, verified=False, erasures=records)
+        module.fail_json(
+            msg=f"{len(failed)} of {len(records)} disks were not proved to be erased: "
+            + " | ".join("{path} ({serial}): {detail}".format(**record) for record in failed),
+            changed=True,
+            verified=False,
+            erasures=records,
+        )
     module.exit_json(changed=True, verified=not failed, erasures=records)
 
 

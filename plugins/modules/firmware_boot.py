@@ -87,7 +87,6 @@ boot:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils._facts_system import firmware as firmware_now
 from ansible_collections.metalpool.core.plugins.module_utils._uefi import (
     OUR_LABEL,
@@ -106,8 +105,11 @@ NO_BOOT = {"order": [], "entries": []}
 def compare_firmware(commissioned):
     """Findings about the firmware itself."""
     now = firmware_now()
-    changed = ["%s: %s, commissioned with %s" % (field, now[field], commissioned[field])
-               for field in ("kind", "vendor", "version", "date", "secure_boot") if field in commissioned and commissioned[field] != now[field]]
+    changed = [
+        f"{field}: {now[field]}, commissioned with {commissioned[field]}"
+        for field in ("kind", "vendor", "version", "date", "secure_boot")
+        if field in commissioned and commissioned[field] != now[field]
+    ]
     return [{"kind": "firmware-changed", "detail": "; ".join(changed)}] if changed else []
 
 
@@ -123,8 +125,12 @@ def surplus(state, document, params):
             if params["remove_unknown"]:
                 remove.append(entry)
             else:
-                findings.append({"kind": "boot-entry-unknown", "detail": "Boot%s %s (%s)" % (entry.id, entry.label, entry.path)})
-    findings += [{"kind": "boot-entry-removed", "detail": "Boot%s %s (%s)" % (entry.id, entry.label, entry.path)} for entry in remove if entry.label != OUR_LABEL]
+                findings.append({"kind": "boot-entry-unknown", "detail": f"Boot{entry.id} {entry.label} ({entry.path})"})
+    findings += [
+        {"kind": "boot-entry-removed", "detail": f"Boot{entry.id} {entry.label} ({entry.path})"}
+        for entry in remove
+        if entry.label != OUR_LABEL
+    ]
     return remove, findings
 
 
@@ -155,14 +161,14 @@ def restore(module, document):
     present = {entry.label for entry in state.entries}
     for entry in document["entries"] if document else []:
         if entry.get("label") not in present and entry.get("label") != OUR_LABEL:
-            findings.append({"kind": "boot-entry-missing", "detail": "Boot%s %s" % (entry.get("id"), entry.get("label"))})
+            findings.append({"kind": "boot-entry-missing", "detail": "Boot{} {}".format(entry.get("id"), entry.get("label"))})
     changed = bool(remove)
     if not module.check_mode:
         for entry in remove:
             delete_entry(entry.id)
     if state.next:
         changed = True
-        findings.append({"kind": "boot-next-removed", "detail": "BootNext was Boot%s" % state.next})
+        findings.append({"kind": "boot-next-removed", "detail": f"BootNext was Boot{state.next}"})
         if not module.check_mode:
             delete_next()
     gone = {entry.id for entry in remove}
@@ -171,7 +177,9 @@ def restore(module, document):
     # what removing entries takes out of the order is no change of the order
     if order != [number for number in state.order if number not in gone]:
         changed = True
-        findings.append({"kind": "boot-order-restored", "detail": "%s, it was %s" % (",".join(order), ",".join(state.order) or "empty")})
+        findings.append(
+            {"kind": "boot-order-restored", "detail": "{}, it was {}".format(",".join(order), ",".join(state.order) or "empty")}
+        )
         if not module.check_mode:
             set_order(order)
     return findings, changed
@@ -180,10 +188,13 @@ def restore(module, document):
 def main():
     module = AnsibleModule(
         argument_spec={
-            "boot": {"type": "dict", "options": {
-                "order": {"type": "list", "elements": "str", "default": []},
-                "entries": {"type": "list", "elements": "dict", "default": []},
-            }},
+            "boot": {
+                "type": "dict",
+                "options": {
+                    "order": {"type": "list", "elements": "str", "default": []},
+                    "entries": {"type": "list", "elements": "dict", "default": []},
+                },
+            },
             "firmware": {"type": "dict"},
             "remove_unknown": {"type": "bool", "default": True},
             "keep_ours": {"type": "bool", "default": False},
@@ -202,8 +213,9 @@ def main():
         module.fail_json(msg=str(problem), findings=findings)
     after = read_state()
     boot = after.as_facts() if after else NO_BOOT
-    module.exit_json(changed=changed, findings=findings + found, boot=boot,
-                     diff={"before": before.as_facts() if before else NO_BOOT, "after": boot})
+    module.exit_json(
+        changed=changed, findings=findings + found, boot=boot, diff={"before": before.as_facts() if before else NO_BOOT, "after": boot}
+    )
 
 
 if __name__ == "__main__":

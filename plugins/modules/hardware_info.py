@@ -66,7 +66,8 @@ facts:
       type: list
       elements: dict
     memory:
-      description: C(bytes) installed, C(usable_bytes), and C(modules) with C(locator), C(bytes), C(kind), C(speed_mts), C(serial), C(manufacturer).
+      description: >-
+        C(bytes) installed, C(usable_bytes), and C(modules) with C(locator), C(bytes), C(kind), C(speed_mts), C(serial), C(manufacturer).
       type: dict
     disks:
       description: >-
@@ -107,10 +108,10 @@ problems:
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils import _facts_devices as devices
 from ansible_collections.metalpool.core.plugins.module_utils import _facts_system as machine
 from ansible_collections.metalpool.core.plugins.module_utils._facts_lldp import listen
+from ansible_collections.metalpool.core.plugins.module_utils._settle import settle
 from ansible_collections.metalpool.core.plugins.module_utils._uefi import read_state
 
 
@@ -147,7 +148,7 @@ def learn(lldp_seconds):
         try:
             return function()
         except Exception as error:  # a machine's odd answer in one part must not cost the others
-            problems.append("%s: %s: %s" % (name, type(error).__name__, error))
+            problems.append(f"{name}: {type(error).__name__}: {error}")
             return otherwise
 
     with ThreadPoolExecutor(max_workers=len(PARTS) + 1) as pool:
@@ -160,6 +161,7 @@ def learn(lldp_seconds):
 
 def main():
     module = AnsibleModule(argument_spec={"lldp_seconds": {"type": "float", "default": 0}}, supports_check_mode=True)
+    settle()
     facts, problems = learn(0 if module.check_mode else module.params["lldp_seconds"])
     module.exit_json(changed=False, facts=facts, problems=problems)
 

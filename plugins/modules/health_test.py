@@ -100,17 +100,17 @@ results:
       type: float
     evidence:
       description: >-
-        Of a disk C(serial), C(path), C(smart_passed), C(wear_percent), C(random_reads), C(random_ms), C(sequential_bytes), C(mb_per_second);
-        of the memory C(size_bytes), C(checked_bytes), C(passes), C(edac).
+        Of a disk C(serial), C(path), C(smart_passed), C(wear_percent), C(random_reads), C(random_ms), C(sequential_bytes),
+        C(mb_per_second); of the memory C(size_bytes), C(checked_bytes), C(passes), C(edac).
       type: dict
 """
 
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils._disks import DiskProblem, find_disks
 from ansible_collections.metalpool.core.plugins.module_utils._health import memory_size, test_disk, test_memory
+from ansible_collections.metalpool.core.plugins.module_utils._settle import settle
 
 
 def main():
@@ -128,7 +128,10 @@ def main():
     )
     params = module.params
     if not 0 <= params["memory_percent"] <= 100:
-        module.fail_json(msg="memory_percent: %g is no part of the memory; give 0 to 100." % params["memory_percent"], passed=False, results=[])
+        module.fail_json(
+            msg="memory_percent: {:g} is no part of the memory; give 0 to 100.".format(params["memory_percent"]), passed=False, results=[]
+        )
+    settle()
     try:
         disks = find_disks(params["disks"])
     except DiskProblem as problem:

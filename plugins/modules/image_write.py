@@ -52,13 +52,18 @@ options:
   ca_path:
     description: File of the certificate authority for an C(https) address.
     type: path
+  wait_seconds:
+    description: How long to wait for the disk to appear.
+    type: float
+    default: 20
   grow:
     description: Grow the last partition and its file system (ext4, xfs, btrfs) to the end of the disk.
     type: bool
     default: true
   progress_path:
     description:
-      - File that holds the progress as one JSON object (phase, bytes_read, bytes_total, bytes_unpacked, bytes_written, seconds), replaced each second.
+      - File that holds the progress as one JSON object (phase, bytes_read, bytes_total, bytes_unpacked, bytes_written,
+        seconds), replaced each second.
     type: path
     default: /run/metalpool/image_write.json
 attributes:
@@ -148,12 +153,12 @@ import threading
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.metalpool.core.plugins.module_utils._blockio import MIB, Device, reread_partitions, wipe_ends
 from ansible_collections.metalpool.core.plugins.module_utils._disks import DiskProblem, find_disk, release_disk
 from ansible_collections.metalpool.core.plugins.module_utils._image_source import DECOMPRESSORS, ImageProblem, ImageSource
 from ansible_collections.metalpool.core.plugins.module_utils._image_writer import ImageWriter, Stopwatch, make_zero
 from ansible_collections.metalpool.core.plugins.module_utils._partitions import PartitionProblem, grow_last
+from ansible_collections.metalpool.core.plugins.module_utils._settle import await_disks
 
 
 class Progress:
@@ -173,9 +178,12 @@ class Progress:
 
     def write(self):
         state = {
-            "phase": self.phase, "seconds": round(time.monotonic() - self.started, 1),
-            "bytes_read": self.source.read_bytes if self.source else 0, "bytes_total": self.source.total_bytes if self.source else None,
-            "bytes_unpacked": self.writer.received if self.writer else 0, "bytes_written": self.writer.written if self.writer else 0,
+            "phase": self.phase,
+            "seconds": round(time.monotonic() - self.started, 1),
+            "bytes_read": self.source.read_bytes if self.source else 0,
+            "bytes_total": self.source.total_bytes if self.source else None,
+            "bytes_unpacked": self.writer.received if self.writer else 0,
+            "bytes_written": self.writer.written if self.writer else 0,
         }
         try:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
@@ -212,15 +220,21 @@ def write_image(params, disk, source, progress, watch):
             os.close(pipe)
         seen = source.finish()
         if params["disk_bytes"] and writer.received != params["disk_bytes"]:
-            raise ImageProblem("disk_bytes: %s unpacks to %d bytes, expected %d." % (params["url"], writer.received, params["disk_bytes"]))
+            raise ImageProblem("disk_bytes: %s unpacks to %s bytes, expected %s." % (params["url"], writer.received, params["disk_bytes"]))
         if writer.received == 0:
-            raise ImageProblem("url: %s is an empty image." % params["url"])
+            raise ImageProblem("url: {} is an empty image.".format(params["url"]))
         watch.lap("stream", writer.received)
         progress.phase = "finish"
         writer.write_ends()
     reread_partitions(disk.path)
     watch.lap("finish")
-    return {"zeros": how, "sha256": seen, "bytes_read": source.read_bytes, "bytes_unpacked": writer.received, "bytes_written": writer.written}
+    return {
+        "zeros": how,
+        "sha256": seen,
+        "bytes_read": source.read_bytes,
+        "bytes_unpacked": writer.received,
+        "bytes_written": writer.written,
+    }
 
 
 def main():
@@ -234,6 +248,7 @@ def main():
             "assume_zeroed": {"type": "bool", "default": False},
             "stall_seconds": {"type": "float", "default": 30},
             "ca_path": {"type": "path"},
+            "wait_seconds": {"type": "float", "default": 20},
             "grow": {"type": "bool", "default": True},
             "progress_path": {"type": "path", "default": "/run/metalpool/image_write.json"},
         },
@@ -241,14 +256,17 @@ def main():
     )
     params = module.params
     if not re.match(r"https?://", params["url"]):
-        module.fail_json(msg="url: %s is not an http or https address." % params["url"])
+        module.fail_json(msg="url: {} is not an http or https address.".format(params["url"]))
     if not re.match(r"[0-9a-fA-F]{64}$", params["sha256"]):
-        module.fail_json(msg="sha256: %s is not a SHA-256; give 64 hexadecimal digits." % params["sha256"])
+        module.fail_json(msg="sha256: {} is not a SHA-256; give 64 hexadecimal digits.".format(params["sha256"]))
     try:
+        await_disks([params["disk"]], params["wait_seconds"])
         disk = find_disk(params["disk"])
         if params["disk_bytes"] and params["disk_bytes"] > disk.size_bytes:
-            raise DiskProblem("disk: %s (serial %s) has %d bytes, and the image needs %d. Choose a bigger root disk; nothing was changed."
-                              % (disk.path, disk.serial, disk.size_bytes, params["disk_bytes"]))
+            raise DiskProblem(
+                f"disk: {disk.path} (serial {disk.serial}) has {disk.size_bytes} bytes, and the image needs {params['disk_bytes']}. "
+                "Choose a bigger root disk; nothing was changed."
+            )
         facts = {"disk": {"path": disk.path, "serial": disk.serial, "size_bytes": disk.size_bytes}}
         if module.check_mode:
             module.exit_json(changed=True, **facts)
@@ -269,12 +287,18 @@ def main():
             result["grown"] = grow_last(disk.name)
             watch.lap("grow")
             result["seconds"] = round(sum(phase["seconds"] for phase in watch.phases), 3)
-        result["summary"] = "%d bytes fetched, %d unpacked onto %s in %.1f s (%.0f MB/s; %s; %s)" % (
-            result["bytes_read"], result["bytes_unpacked"], disk.path, result["seconds"], result["mb_per_second"], result["zeros"],
-            ", ".join("%(name)s %(seconds).1f s" % phase for phase in watch.phases))
+        result["summary"] = "%s bytes fetched, %s unpacked onto %s in %.1f s (%.0f MB/s; %s; %s)" % (
+            result["bytes_read"],
+            result["bytes_unpacked"],
+            disk.path,
+            result["seconds"],
+            result["mb_per_second"],
+            result["zeros"],
+            ", ".join("{name} {seconds:.1f} s".format(**phase) for phase in watch.phases),
+        )
     except (ImageProblem, PartitionProblem, OSError) as problem:
         progress.end("failed")
-        module.fail_json(msg="The image was not written: %s %s" % (problem, _make_unbootable(disk)), phases=watch.phases, **facts)
+        module.fail_json(msg=f"The image was not written: {problem} {_make_unbootable(disk)}", phases=watch.phases, **facts)
     progress.end("done")
     module.exit_json(changed=True, phases=watch.phases, **dict(facts, **result))
 
@@ -284,8 +308,8 @@ def _make_unbootable(disk):
         wipe_ends(disk.path, MIB)
         reread_partitions(disk.path)
     except OSError as error:
-        return "The ends of %s could not be wiped either: %s." % (disk.path, error)
-    return "The first and last MiB of %s are zeros, so it does not boot." % disk.path
+        return f"The ends of {disk.path} could not be wiped either: {error}."
+    return f"The first and last MiB of {disk.path} are zeros, so it does not boot."
 
 
 if __name__ == "__main__":

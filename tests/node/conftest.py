@@ -77,11 +77,23 @@ def module(collections: Path, tmp_path: Path) -> t.Callable[..., Answer]:
     def run(name: str, check: bool = False, environment: dict[str, str] | None = None, **arguments: t.Any) -> Answer:
         if name == "image_write":
             arguments.setdefault("progress_path", str(tmp_path / "progress.json"))
+        if name in ("image_write", "disk_erase", "cloud_seed"):
+            arguments.setdefault("wait_seconds", 0)
         arguments.update(_ansible_check_mode=check, _ansible_remote_tmp=str(tmp_path), _ansible_keep_remote_files=False)
         done = subprocess.run(
             [sys.executable, "-m", "ansible_collections.metalpool.core.plugins.modules." + name],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), capture_output=True, text=True, timeout=120, check=False,
-            env=dict(os.environ, PYTHONPATH=f"{collections}:{os.environ.get('PYTHONPATH', '')}", PYTHONDONTWRITEBYTECODE="1", **(environment or {})))
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=dict(
+                os.environ,
+                PYTHONPATH=f"{collections}:{os.environ.get('PYTHONPATH', '')}",
+                PYTHONDONTWRITEBYTECODE="1",
+                **(environment or {}),
+            ),
+        )
         assert done.stdout, done.stderr
         answer = Answer(json.loads(done.stdout))
         assert "Traceback" not in done.stderr and "exception" not in answer, done.stderr + done.stdout
@@ -151,8 +163,9 @@ class Image(t.NamedTuple):
 
 ROOT_FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/:/usr/sbin/nologin\nbuilder:x:1000:1000::/home/builder:/bin/bash\n"
-                  "toor:x:0:0::/home/toor:/bin/bash\nnobody:x:65534:65534::/:/usr/sbin/nologin\n",
-    "etc/shadow": "root:$6$aaaa$bbbb:19000:0:99999:7:::\ndaemon:*:19000::::::\nbuilder:$6$cc$dd:19000::::::\ntoor::19000::::::\nnobody:*:19000::::::\n",
+    "toor:x:0:0::/home/toor:/bin/bash\nnobody:x:65534:65534::/:/usr/sbin/nologin\n",
+    "etc/shadow": "root:$6$aaaa$bbbb:19000:0:99999:7:::\ndaemon:*:19000::::::\nbuilder:$6$cc$dd:19000::::::\n"
+    "toor::19000::::::\nnobody:*:19000::::::\n",
     "etc/group": "root:x:0:\nsudo:x:27:builder,daemon\nbuilder:x:1000:\n",
     "etc/gshadow": "root:*::\nsudo:*:builder:builder,daemon\nbuilder:!::\n",
     "etc/sudoers.d/90-build": "builder ALL=(ALL) NOPASSWD:ALL\n%sudo ALL=(ALL) ALL\n",
@@ -194,7 +207,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     esp = folder / "esp"
     subprocess.run(["mkfs.vfat", "-C", str(esp), str(8 * 1024)], check=True, capture_output=True)
     data = bytearray(raw.read_bytes())
-    data[2 * MIB:10 * MIB] = esp.read_bytes()
+    data[2 * MIB : 10 * MIB] = esp.read_bytes()
     raw.write_bytes(data)
     for command, suffix in ((["zstd", "-q"], "zst"), (["xz", "-0"], "xz"), (["gzip", "-1"], "gz")):
         with open(raw, "rb") as source, open(folder / ("image.raw." + suffix), "wb") as target:
@@ -229,8 +242,9 @@ class Server:
         self.http.daemon_threads = True
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
-    def serve(self, path: str, data: bytes, announced: int | None = None, then_wait: bool = False, trickle: bool = False,
-              lengthless: bool = False) -> str:
+    def serve(
+        self, path: str, data: bytes, announced: int | None = None, then_wait: bool = False, trickle: bool = False, lengthless: bool = False
+    ) -> str:
         """Serve bytes.
 
         :param announced: Content-Length, when it is to differ from what is sent

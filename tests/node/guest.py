@@ -85,9 +85,27 @@ class Guest:
     def ssh(self, *command: str) -> str:
         known = self.folder / "known_hosts"
         known.write_text(f"[127.0.0.1]:{self.ssh_port} {self.host_key}\n")
-        done = subprocess.run(["ssh", "-i", str(self.folder / "key"), "-p", str(self.ssh_port), "-o", f"UserKnownHostsFile={known}",
-                               "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "root@127.0.0.1", *command],
-                              capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            [
+                "ssh",
+                "-i",
+                str(self.folder / "key"),
+                "-p",
+                str(self.ssh_port),
+                "-o",
+                f"UserKnownHostsFile={known}",
+                "-o",
+                "StrictHostKeyChecking=yes",
+                "-o",
+                "BatchMode=yes",
+                "root@127.0.0.1",
+                *command,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         if done.returncode:
             raise RuntimeError(f"{command}: {done.stderr}")
         return done.stdout
@@ -97,25 +115,79 @@ class Guest:
         known = self.folder / "known_hosts"
         known.write_text(f"[127.0.0.1]:{self.ssh_port} {self.host_key}\n")
         place = self.folder / "inventory.json"
-        place.write_text(json.dumps({"all": {"hosts": {"node": {
-            "ansible_host": "127.0.0.1", "ansible_port": self.ssh_port, "ansible_user": "root", "ansible_python_interpreter": "/usr/bin/python3",
-            "ansible_ssh_private_key_file": str(self.folder / "key"), "ansible_ssh_common_args": f"-o UserKnownHostsFile={known}",
-        }}}}))
+        place.write_text(
+            json.dumps(
+                {
+                    "all": {
+                        "hosts": {
+                            "node": {
+                                "ansible_host": "127.0.0.1",
+                                "ansible_port": self.ssh_port,
+                                "ansible_user": "root",
+                                "ansible_python_interpreter": "/usr/bin/python3",
+                                "ansible_ssh_private_key_file": str(self.folder / "key"),
+                                "ansible_ssh_common_args": f"-o UserKnownHostsFile={known}",
+                            }
+                        }
+                    }
+                }
+            )
+        )
         return place
 
     def _command(self) -> list[str]:
         url = f"http://10.0.2.2:{self.rack.server_port}/boot"
-        words = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max", "-smp", "2", "-m", "1536",
-                 "-display", "none", "-monitor", "none", "-serial", f"file:{self.folder / 'console.log'}",
-                 "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF / 'OVMF_CODE_4M.fd'}",
-                 "-drive", f"if=pflash,format=raw,file={self.folder / 'vars.fd'}",
-                 "-smbios", "type=1,manufacturer=Acme,product=Box,serial=SYS123,uuid=11111111-2222-3333-4444-555555555555",
-                 "-device", "virtio-scsi-pci,id=scsi0", "-device", "virtio-rng-pci", "-device", "qemu-xhci", "-device", "usb-tablet",
-                 "-drive", f"id=stick,if=none,format=raw,readonly=on,file={EPHEMERAL / 'vmlinuz'}", "-device", "usb-storage,drive=stick,removable=on",
-                 "-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22", "-device", f"virtio-net-pci,netdev=n0,mac={MACS[0]}",
-                 "-netdev", "hubport,id=n1,hubid=9", "-device", f"e1000e,netdev=n1,mac={MACS[1]}",
-                 "-kernel", str(EPHEMERAL / "vmlinuz"), "-initrd", str(EPHEMERAL / "initrd"), "-append",
-                 f"metalpool.url={url} metalpool.mode=operation metalpool.boot=b1 metalpool.token=t1 console=tty0 console=ttyS0,115200"]
+        words = [
+            "qemu-system-x86_64",
+            "-accel",
+            "tcg,thread=multi",
+            "-machine",
+            "q35",
+            "-cpu",
+            "max",
+            "-smp",
+            "2",
+            "-m",
+            "1536",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-serial",
+            f"file:{self.folder / 'console.log'}",
+            "-drive",
+            f"if=pflash,format=raw,readonly=on,file={OVMF / 'OVMF_CODE_4M.fd'}",
+            "-drive",
+            f"if=pflash,format=raw,file={self.folder / 'vars.fd'}",
+            "-smbios",
+            "type=1,manufacturer=Acme,product=Box,serial=SYS123,uuid=11111111-2222-3333-4444-555555555555",
+            "-device",
+            "virtio-scsi-pci,id=scsi0",
+            "-device",
+            "virtio-rng-pci",
+            "-device",
+            "qemu-xhci",
+            "-device",
+            "usb-tablet",
+            "-drive",
+            f"id=stick,if=none,format=raw,readonly=on,file={EPHEMERAL / 'vmlinuz'}",
+            "-device",
+            "usb-storage,drive=stick,removable=on",
+            "-netdev",
+            f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22",
+            "-device",
+            f"virtio-net-pci,netdev=n0,mac={MACS[0]}",
+            "-netdev",
+            "hubport,id=n1,hubid=9",
+            "-device",
+            f"e1000e,netdev=n1,mac={MACS[1]}",
+            "-kernel",
+            str(EPHEMERAL / "vmlinuz"),
+            "-initrd",
+            str(EPHEMERAL / "initrd"),
+            "-append",
+            f"metalpool.url={url} metalpool.mode=operation metalpool.boot=b1 metalpool.token=t1 console=tty0 console=ttyS0,115200",
+        ]
         for serial, device in DISKS.items():
             words += ["-drive", f"id={serial},if=none,format=raw,cache=unsafe,discard=unmap,file={self.disks[serial]}", "-device", device]
         return words

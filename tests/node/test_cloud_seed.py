@@ -15,8 +15,14 @@ from .conftest import Answer, Image, LoopDisk
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx5aW5nIGluIHRoZSBkb2N1bWVudGF0aW9u me@example.org"
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFub3RoZXIga2V5IG9mIHNvbWVib2R5IGVs you@example.org"
-OPTIONS = {"instance_id": "operation-1", "hostname": "build-7", "user": "holder", "ssh_keys": [KEY, OTHER_KEY],
-           "phone_home_url": "http://192.0.2.1/boot/phone-home/token", "interfaces": [{"mac": "52:54:00:AA:BB:01", "name": "eno1"}]}
+OPTIONS = {
+    "instance_id": "operation-1",
+    "hostname": "build-7",
+    "user": "holder",
+    "ssh_keys": [KEY, OTHER_KEY],
+    "phone_home_url": "http://192.0.2.1/boot/phone-home/token",
+    "interfaces": [{"mac": "52:54:00:AA:BB:01", "name": "eno1"}],
+}
 SEED = "var/lib/cloud/seed/nocloud/"
 
 
@@ -62,7 +68,10 @@ def configs(root: Path) -> dict[str, dict]:
 
 
 def test_the_seed(module: t.Callable[..., Answer], written: LoopDisk, inside) -> None:
-    people = [{"name": "friend", "ssh_keys": [OTHER_KEY], "sudo": False}, {"name": "admin2", "ssh_keys": [], "sudo": True, "password_hash": "$6$x$y"}]
+    people = [
+        {"name": "friend", "ssh_keys": [OTHER_KEY], "sudo": False},
+        {"name": "admin2", "ssh_keys": [], "sudo": True, "password_hash": "$6$x$y"},
+    ]
     answer = module("cloud_seed", disk=written.path, extra_users=people, **OPTIONS)
     assert not answer.failed, answer
     assert answer["root"] == written.path + "p3" and answer["boot_entry"] is None
@@ -70,7 +79,10 @@ def test_the_seed(module: t.Callable[..., Answer], written: LoopDisk, inside) ->
     meta = json.loads((root / SEED / "meta-data").read_text())
     assert meta == {"instance-id": "operation-1", "local-hostname": "build-7", "public-keys": [KEY, OTHER_KEY]}
     network = json.loads((root / SEED / "network-config").read_text())
-    assert network == {"version": 2, "ethernets": {"eno1": {"match": {"macaddress": "52:54:00:aa:bb:01"}, "set-name": "eno1", "dhcp4": True}}}
+    assert network == {
+        "version": 2,
+        "ethernets": {"eno1": {"match": {"macaddress": "52:54:00:aa:bb:01"}, "set-name": "eno1", "dhcp4": True}},
+    }
     ours = configs(root)
     users = ours["metalpool-users.cfg"]["users"]
     assert users[0] == "default" and [user["name"] for user in users[1:]] == ["friend", "admin2"]
@@ -93,7 +105,14 @@ def test_nothing_of_the_build_can_log_in(module: t.Callable[..., Answer], writte
     assert (root / "etc/group").read_text() == "root:x:0:\nsudo:x:27:daemon\n"
     assert (root / "etc/gshadow").read_text() == "root:*::\nsudo:*::daemon\n"
     assert (root / "etc/sudoers.d/90-build").read_text() == "%sudo ALL=(ALL) ALL\n"
-    for gone in ("home/builder", "home/toor", "root/.ssh", "etc/ssh/ssh_host_ed25519_key", "etc/ssh/ssh_host_ed25519_key.pub", "var/lib/cloud/instance"):
+    for gone in (
+        "home/builder",
+        "home/toor",
+        "root/.ssh",
+        "etc/ssh/ssh_host_ed25519_key",
+        "etc/ssh/ssh_host_ed25519_key.pub",
+        "var/lib/cloud/instance",
+    ):
         assert not (root / gone).exists(), gone
     assert (root / "etc/machine-id").read_text() == ""
     drop_in = (root / "etc/ssh/sshd_config.d/60-metalpool.conf").read_text()
@@ -136,12 +155,16 @@ THEIRS = {
     "#cloud-boothook\n#!/bin/sh\n": "text/cloud-boothook",
     "## template: jinja\n#cloud-config\n{}\n": "text/jinja2",
     "#cloud-config-archive\n- {type: text/cloud-config, content: 'a: b'}\n": "text/cloud-config-archive",
-    'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Type: text/x-shellscript\n\n#!/bin/sh\n--b--\n': "text/x-shellscript",
+    'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Type: text/x-shellscript\n\n#!/bin/sh\n--b--\n': (
+        "text/x-shellscript"
+    ),
 }
 
 
 @pytest.mark.parametrize("theirs", list(THEIRS))
-def test_user_data_of_every_format_goes_first_and_untouched(module: t.Callable[..., Answer], written: LoopDisk, inside, theirs: str) -> None:
+def test_user_data_of_every_format_goes_first_and_untouched(
+    module: t.Callable[..., Answer], written: LoopDisk, inside, theirs: str
+) -> None:
     answer = module("cloud_seed", disk=written.path, user_data=theirs, **OPTIONS)
     assert not answer.failed, answer
     found = parts(inside(written))
@@ -156,7 +179,9 @@ def test_cloud_init_itself_honours_both(module: t.Callable[..., Answer], written
     pytest.importorskip("cloudinit", reason="cloud-init is not installed here; the boots of the end-to-end tests prove it")
     from cloudinit import mergers, util
 
-    theirs = "#cloud-config\nusers: [{name: theirs}]\nruncmd: [one]\nssh_pwauth: true\nphone_home: {url: 'http://evil/'}\npackages: [tree]\n"
+    theirs = (
+        "#cloud-config\nusers: [{name: theirs}]\nruncmd: [one]\nssh_pwauth: true\nphone_home: {url: 'http://evil/'}\npackages: [tree]\n"
+    )
     module("cloud_seed", disk=written.path, user_data=theirs, extra_users=[{"name": "friend"}], **OPTIONS)
     merged: dict = {}
     for part in parts(inside(written)):
@@ -167,13 +192,21 @@ def test_cloud_init_itself_honours_both(module: t.Callable[..., Answer], written
     assert merged["runcmd"] == ["one"] and merged["ssh_pwauth"] is True and merged["packages"] == ["tree"]
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"hostname": "no_such name"}, "hostname: no_such name"), ({"user": "root"}, "root does not log in"), ({"user": "Big User"}, "user: Big User"),
-    ({"ssh_keys": ["not a key"]}, "not a public SSH key"), ({"ssh_keys": []}, "nobody could log in"),
-    ({"password_hash": "plain"}, "never give the password itself"), ({"user_data": "hello"}, "user_data: it begins with"),
-    ({"user_data": "# just a comment"}, "user_data: its first line"), ({"interfaces": [{"mac": "zz"}]}, "interfaces: zz"),
-    ({"disk": "NO-SUCH-SERIAL"}, "NO-SUCH-SERIAL"),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"hostname": "no_such name"}, "hostname: no_such name"),
+        ({"user": "root"}, "root does not log in"),
+        ({"user": "Big User"}, "user: Big User"),
+        ({"ssh_keys": ["not a key"]}, "not a public SSH key"),
+        ({"ssh_keys": []}, "nobody could log in"),
+        ({"password_hash": "plain"}, "never give the password itself"),
+        ({"user_data": "hello"}, "user_data: it begins with"),
+        ({"user_data": "# just a comment"}, "user_data: its first line"),
+        ({"interfaces": [{"mac": "zz"}]}, "interfaces: zz"),
+        ({"disk": "NO-SUCH-SERIAL"}, "NO-SUCH-SERIAL"),
+    ],
+)
 def test_bad_input_changes_nothing(module: t.Callable[..., Answer], written: LoopDisk, image: Image, options: dict, words: str) -> None:
     answer = module("cloud_seed", **{"disk": written.path, **OPTIONS, **options})
     assert answer.failed and words in answer["msg"]
@@ -186,9 +219,13 @@ def test_a_disk_without_an_operating_system(module: t.Callable[..., Answer], loo
 
 
 def test_secrets_stand_in_no_answer(module: t.Callable[..., Answer], written: LoopDisk) -> None:
-    answer = module("cloud_seed", disk=written.path, password_hash="$6$salt$secrethash", user_data="#cloud-config\nx: secretdata\n", **OPTIONS)
+    answer = module(
+        "cloud_seed", disk=written.path, password_hash="$6$salt$secrethash", user_data="#cloud-config\nx: secretdata\n", **OPTIONS
+    )
     assert not answer.failed
-    assert "secrethash" not in json.dumps(answer) and "secretdata" not in json.dumps(answer) and "phone-home/token" not in json.dumps(answer)
+    assert (
+        "secrethash" not in json.dumps(answer) and "secretdata" not in json.dumps(answer) and "phone-home/token" not in json.dumps(answer)
+    )
 
 
 def test_check_mode_changes_nothing(module: t.Callable[..., Answer], written: LoopDisk, image: Image) -> None:

@@ -74,8 +74,13 @@ print(json.dumps(_erase.erase_disk(find_disk(sys.argv[1]), methods, _erase.Proof
 """
 
     def erase(lies: int, honest: int) -> dict:
-        done = subprocess.run([sys.executable, "-c", program, disk.path, str(lies), str(honest)], capture_output=True, text=True, check=True,
-                              env=dict(os.environ, PYTHONPATH=str(collections)))
+        done = subprocess.run(
+            [sys.executable, "-c", program, disk.path, str(lies), str(honest)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=dict(os.environ, PYTHONPATH=str(collections)),
+        )
         return json.loads(done.stdout)
 
     record = erase(3, 1)
@@ -124,7 +129,9 @@ def test_swap_on_a_disk_is_stopped_before(module, loop_disk) -> None:
 
 def test_a_volume_on_a_disk_is_stopped_before(module, loop_disk) -> None:
     disk = loop_disk(16)
-    made = subprocess.run(["dmsetup", "create", "metalpool-test", "--table", f"0 16384 linear {disk.path} 0"], capture_output=True, check=False)
+    made = subprocess.run(
+        ["dmsetup", "create", "metalpool-test", "--table", f"0 16384 linear {disk.path} 0"], capture_output=True, check=False
+    )
     if made.returncode:
         pytest.skip("this kernel has no device-mapper")
     try:
@@ -155,6 +162,19 @@ def test_check_mode_says_what_applies_and_changes_nothing(module, loop_disk) -> 
     assert "not an NVMe disk" in applicable["nvme_format_crypto"]
 
 
+def test_a_disk_that_is_expected_and_hides_is_not_erased(module, loop_disk) -> None:
+    disk = loop_disk(16)
+    answer = module("disk_erase", disks=[disk.path], expected=["HIDDEN-1"], fail=False)
+    assert answer["verified"] is False
+    assert record_of(answer, disk)["verified"]
+    hidden = answer["erasures"][1]
+    assert hidden["serial"] == "HIDDEN-1"
+    assert hidden["path"] == "absent"
+    assert hidden["verified"] is False
+    assert "expected and not there" in hidden["detail"]
+    assert set(hidden) == set(answer["erasures"][0])
+
+
 def test_without_an_applicable_method_nothing_is_erased(module, loop_disk) -> None:
     disk = loop_disk(16)
     before = disk.read()
@@ -163,10 +183,15 @@ def test_without_an_applicable_method_nothing_is_erased(module, loop_disk) -> No
     assert disk.read() == before
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    ({"disks": ["NO-SUCH-SERIAL"]}, "NO-SUCH-SERIAL"), ({"disks": ["/dev/null"]}, "not a whole disk"),
-    ({"disks": ["/dev/null"], "methods": ["prayer"]}, "prayer"), ({"disks": ["/dev/null"], "samples": 0}, "samples: 0"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"disks": ["NO-SUCH-SERIAL"]}, "NO-SUCH-SERIAL"),
+        ({"disks": ["/dev/null"]}, "not a whole disk"),
+        ({"disks": ["/dev/null"], "methods": ["prayer"]}, "prayer"),
+        ({"disks": ["/dev/null"], "samples": 0}, "samples: 0"),
+    ],
+)
 def test_bad_input(module, arguments: dict, words: str) -> None:
     answer = module("disk_erase", **arguments)
     assert answer.failed and words in answer["msg"]

@@ -49,8 +49,12 @@ def test_frozen_security_is_no_method_and_a_note(utility, tool, disk) -> None:
 
 
 def test_a_host_protected_area_and_an_overlay_are_noted(utility, tool, disk) -> None:
-    tool("hdparm", 'case "$1" in -N) echo " max sectors   = 100/200, HPA is enabled";; --dco-identify) echo "Real max sectors: 300";; *)\n'
-         + hdparm() + ";; esac\n")
+    tool(
+        "hdparm",
+        'case "$1" in -N) echo " max sectors   = 100/200, HPA is enabled";; --dco-identify) echo "Real max sectors: 300";; *)\n'
+        + hdparm()
+        + ";; esac\n",
+    )
     notes = utility("_erase_methods").hidden_areas(disk)
     assert any("100/200" in note for note in notes) and any("100 sectors" in note for note in notes)
 
@@ -67,17 +71,26 @@ def test_an_erase_that_leaves_the_password_on_takes_it_off_and_fails(utility, to
 def test_a_disk_locked_by_an_earlier_attempt_is_unlocked_first(utility, tool, disk, tmp_path) -> None:
     methods = utility("_erase_methods")
     state = tmp_path / "erased"
-    tool("hdparm", f'case "$*" in *--security-unlock*) : > {state}.unlocked;; *--security-erase*) [ -e {state}.unlocked ] && : > {state};; -I*)\n'
-         f"if [ -e {state} ]; then\n" + hdparm() + "else\n" + hdparm(enabled="", locked="") + "fi;; esac\n")
+    tool(
+        "hdparm",
+        f'case "$*" in *--security-unlock*) : > {state}.unlocked;; *--security-erase*) [ -e {state}.unlocked ] && : > {state};; -I*)\n'
+        f"if [ -e {state} ]; then\n" + hdparm() + "else\n" + hdparm(enabled="", locked="") + "fi;; esac\n",
+    )
     methods.METHODS[5].run(methods.Job(disk, time.monotonic() + 10))
     assert state.exists()
 
 
-@pytest.mark.parametrize(("log", "status"), [
-    ({"nvme0": {"sprog": 65535, "sstat": {"status": "(1) Most Recent Sanitize Command Completed Successfully."}}}, 1),
-    ({"nvme0n1": {"sprog": 100, "sstat": {"global_erased": 0, "status": 2}}}, 2), ({"sprog": 65535, "sstat": 0x101}, 1),
-    ({"sstat": 3}, 3), ({}, None), (None, None),
-])
+@pytest.mark.parametrize(
+    ("log", "status"),
+    [
+        ({"nvme0": {"sprog": 65535, "sstat": {"status": "(1) Most Recent Sanitize Command Completed Successfully."}}}, 1),
+        ({"nvme0n1": {"sprog": 100, "sstat": {"global_erased": 0, "status": 2}}}, 2),
+        ({"sprog": 65535, "sstat": 0x101}, 1),
+        ({"sstat": 3}, 3),
+        ({}, None),
+        (None, None),
+    ],
+)
 def test_every_shape_of_the_sanitize_log(utility, log, status) -> None:
     assert utility("_erase_methods").sanitize_status(log) == status
 
@@ -86,8 +99,11 @@ def test_sanitize_waits_until_it_is_done(utility, tool, disk, tmp_path) -> None:
     methods = utility("_erase_methods")
     nvme = disk._replace(name="nvme0n1", path="/dev/nvme0n1", kind="nvme", transport="nvme")
     count = tmp_path / "count"
-    tool("nvme", f'case "$1" in sanitize) echo "$*" > {count}.call;; sanitize-log) echo x >> {count}; '
-         f'[ $(wc -l < {count}) -gt 1 ] && s=1 || s=2; echo "{{\\"nvme0\\": {{\\"sstat\\": {{\\"status\\": \\"($s) words\\"}}}}}}";; esac\n')
+    tool(
+        "nvme",
+        f'case "$1" in sanitize) echo "$*" > {count}.call;; sanitize-log) echo x >> {count}; '
+        f'[ $(wc -l < {count}) -gt 1 ] && s=1 || s=2; echo "{{\\"nvme0\\": {{\\"sstat\\": {{\\"status\\": \\"($s) words\\"}}}}}}";; esac\n',
+    )
     methods.METHODS[0].run(methods.Job(nvme, time.monotonic() + 20))
     assert count.read_text().count("x") == 2
     assert "/dev/nvme0 " in (tmp_path / "count.call").read_text() + " "

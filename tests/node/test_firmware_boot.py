@@ -17,8 +17,10 @@ Boot0003* UEFI PXEv4 (MAC:525400AABB01)\tPciRoot(0x0)/Pci(0x3,0x0)/MAC(525400aab
 Boot0004* UEFI HTTPv4 (MAC:525400AABB01)\tPciRoot(0x0)/Pci(0x3,0x0)/MAC(525400aabb01,1)/IPv4(0.0.0.00.0.0.0,0,0)/Uri()
 Boot0005* Metalpool\tHD(2,GPT,ebdc59ab-ec7a-014b-ba22-e3785d8ca87a,0x1000,0x20000)/File(\\EFI\\debian\\shimx64.efi)
 """
-DOCUMENT = {"order": ["0003", "0000"], "entries": [{"id": "0000", "label": "UiApp", "active": True},
-                                                   {"id": "0003", "label": "UEFI PXEv4 (MAC:525400AABB01)", "active": True}]}
+DOCUMENT = {
+    "order": ["0003", "0000"],
+    "entries": [{"id": "0000", "label": "UiApp", "active": True}, {"id": "0003", "label": "UEFI PXEv4 (MAC:525400AABB01)", "active": True}],
+}
 
 
 def test_efibootmgr_is_read(utility) -> None:
@@ -55,11 +57,16 @@ def test_the_commissioned_order_comes_back_under_todays_numbers(utility) -> None
     assert module.wanted_order(state, None)[0] == "0007"
 
 
-@pytest.mark.parametrize(("files", "loader"), [
-    (["EFI/debian/grubx64.efi", "EFI/debian/shimx64.efi", "EFI/BOOT/BOOTX64.EFI"], "\\EFI\\debian\\shimx64.efi"),
-    (["EFI/debian/grubx64.efi", "EFI/BOOT/BOOTX64.EFI"], "\\EFI\\debian\\grubx64.efi"),
-    (["efi/boot/bootx64.efi"], "\\EFI\\boot\\bootx64.efi"), (["EFI/BOOT/BOOTAA64.EFI"], None), ([], None),
-])
+@pytest.mark.parametrize(
+    ("files", "loader"),
+    [
+        (["EFI/debian/grubx64.efi", "EFI/debian/shimx64.efi", "EFI/BOOT/BOOTX64.EFI"], "\\EFI\\debian\\shimx64.efi"),
+        (["EFI/debian/grubx64.efi", "EFI/BOOT/BOOTX64.EFI"], "\\EFI\\debian\\grubx64.efi"),
+        (["efi/boot/bootx64.efi"], "\\EFI\\boot\\bootx64.efi"),
+        (["EFI/BOOT/BOOTAA64.EFI"], None),
+        ([], None),
+    ],
+)
 def test_the_loader_is_found_whatever_its_case(utility, tmp_path, files: list[str], loader: str | None) -> None:
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -7,13 +7,29 @@ import os
 import pytest
 
 SHAPE = {
-    "system": {"vendor", "product", "serial", "uuid"}, "firmware": {"kind", "vendor", "version", "date", "secure_boot"},
-    "cpu": {"arch", "model", "sockets", "cores", "threads", "mhz_max"}, "memory": {"bytes", "usable_bytes", "modules"},
-    "tpm": {"present", "version"}, "boot": {"order", "entries"},
+    "system": {"vendor", "product", "serial", "uuid"},
+    "firmware": {"kind", "vendor", "version", "date", "secure_boot"},
+    "cpu": {"arch", "model", "sockets", "cores", "threads", "mhz_max"},
+    "memory": {"bytes", "usable_bytes", "modules"},
+    "tpm": {"present", "version"},
+    "boot": {"order", "entries"},
 }
 ITEMS = {
-    "numa": {"node", "cpus", "memory_bytes"}, "usb": {"bus", "vendor_id", "device_id", "product"},
-    "disks": {"name", "path", "model", "serial", "wwn", "size_bytes", "kind", "rotational", "transport", "wear_percent", "logical_block_bytes"},
+    "numa": {"node", "cpus", "memory_bytes"},
+    "usb": {"bus", "vendor_id", "device_id", "product"},
+    "disks": {
+        "name",
+        "path",
+        "model",
+        "serial",
+        "wwn",
+        "size_bytes",
+        "kind",
+        "rotational",
+        "transport",
+        "wear_percent",
+        "logical_block_bytes",
+    },
     "interfaces": {"name", "mac", "driver", "speed_mbps", "link", "pci_address", "lldp"},
     "pci": {"address", "class", "class_name", "vendor_id", "device_id", "vendor", "device", "driver"},
 }
@@ -83,8 +99,14 @@ def test_memory_modules(utility, tool) -> None:
     tool("dmidecode", DMIDECODE)
     memory = utility("_facts_system").memory()
     assert memory["bytes"] == 32 << 30
-    assert memory["modules"][0] == {"locator": "DIMM_A1", "bytes": 16 << 30, "kind": "DDR4", "speed_mts": 2933, "serial": "12AB",
-                                    "manufacturer": "Samsung"}
+    assert memory["modules"][0] == {
+        "locator": "DIMM_A1",
+        "bytes": 16 << 30,
+        "kind": "DDR4",
+        "speed_mts": 2933,
+        "serial": "12AB",
+        "manufacturer": "Samsung",
+    }
     assert [entry["locator"] for entry in memory["modules"]] == ["DIMM_A1", "DIMM_B1"] and memory["modules"][1]["serial"] is None
 
 
@@ -103,11 +125,16 @@ def test_lldp_neighbours(utility, tool) -> None:
     assert utility("_facts_devices").lldp_neighbours() == {}
 
 
-@pytest.mark.parametrize(("answer", "percent"), [
-    ({"nvme_smart_health_information_log": {"percentage_used": 3}}, 3), ({"endurance_used": {"current_percent": 7}}, 7),
-    ({"ata_smart_attributes": {"table": [{"id": 9, "value": 99}, {"id": 177, "value": 95}]}}, 5),
-    ({"scsi_percentage_used_endurance_indicator": 0}, 0), ({}, None),
-])
+@pytest.mark.parametrize(
+    ("answer", "percent"),
+    [
+        ({"nvme_smart_health_information_log": {"percentage_used": 3}}, 3),
+        ({"endurance_used": {"current_percent": 7}}, 7),
+        ({"ata_smart_attributes": {"table": [{"id": 9, "value": 99}, {"id": 177, "value": 95}]}}, 5),
+        ({"scsi_percentage_used_endurance_indicator": 0}, 0),
+        ({}, None),
+    ],
+)
 def test_wear(utility, answer: dict, percent: int | None) -> None:
     disk = utility("_disks").Disk("sda", "/dev/sda", "/dev/sda", None, "S", None, 1, "ssd", False, "sata", 512, False)
     assert utility("_smart").wear_percent(disk, answer) == percent

@@ -50,7 +50,7 @@ def test_a_flipped_bit_is_found(utility, place: int) -> None:
 
 def test_two_addresses_that_hit_the_same_cell_are_found(utility) -> None:
     def alias(region) -> None:
-        region[3 * MIB:4 * MIB] = region[2 * MIB:3 * MIB]
+        region[3 * MIB : 4 * MIB] = region[2 * MIB : 3 * MIB]
 
     assert not utility("_health").test_memory(16 * MIB, 5, flaws=alias)["passed"]
 
@@ -66,10 +66,14 @@ def test_memory_is_left_for_the_node_itself(utility) -> None:
     assert health.memory_size(0, 5 * MIB + 1) == 5 * MIB
 
 
-@pytest.mark.parametrize(("words", "found"), [
-    ({"smart_status": {"passed": False}}, "expects to fail"), ({"nvme_smart_health_information_log": {"critical_warning": 9}}, "spare is low, read-only"),
-    ({"ata_smart_attributes": {"table": [{"name": "Reallocated_Sector_Ct", "when_failed": "now"}]}}, "Reallocated_Sector_Ct"),
-])
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ({"smart_status": {"passed": False}}, "expects to fail"),
+        ({"nvme_smart_health_information_log": {"critical_warning": 9}}, "spare is low, read-only"),
+        ({"ata_smart_attributes": {"table": [{"name": "Reallocated_Sector_Ct", "when_failed": "now"}]}}, "Reallocated_Sector_Ct"),
+    ],
+)
 def test_what_a_disk_says_of_itself(utility, words: dict, found: str) -> None:
     disk = utility("_disks").Disk("sda", "/dev/sda", "/dev/sda", None, "S", None, 1, "ssd", False, "sata", 512, False)
     assert found in " ".join(utility("_smart").problems(disk, words))

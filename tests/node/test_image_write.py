@@ -27,7 +27,9 @@ def assert_unbootable(disk: LoopDisk) -> None:
 def test_every_byte_of_the_image_is_on_a_dirty_disk(module, loop_disk, server: Server, image: Image, suffix: str) -> None:
     disk = loop_disk(80)
     url = server.serve("/image", image.compressed(suffix))
-    answer = module("image_write", url=url, sha256=image.sha256(suffix), format=suffix, disk=disk.path, disk_bytes=len(image.raw), grow=False)
+    answer = module(
+        "image_write", url=url, sha256=image.sha256(suffix), format=suffix, disk=disk.path, disk_bytes=len(image.raw), grow=False
+    )
     assert not answer.failed, answer
     # the holes too: the old data must not show through
     assert disk.read(0, len(image.raw)) == image.raw
@@ -92,7 +94,7 @@ def test_a_wrong_checksum_leaves_nothing_that_boots(module, loop_disk, server: S
 def test_a_server_that_stops_in_the_middle(module, loop_disk, server: Server, image: Image) -> None:
     disk = loop_disk(80)
     data = image.compressed("raw.zst")
-    url = server.serve("/image", data[:len(data) // 2], announced=len(data))
+    url = server.serve("/image", data[: len(data) // 2], announced=len(data))
     answer = module("image_write", url=url, sha256=image.sha256(), disk=disk.path)
     assert answer.failed
     assert f"stopped after {len(data) // 2} of {len(data)} bytes" in answer["msg"] and url in answer["msg"]
@@ -103,10 +105,10 @@ def test_a_server_that_stops_in_the_middle(module, loop_disk, server: Server, im
 def test_a_server_that_stalls(module, loop_disk, server: Server, image: Image, trickle: bool) -> None:
     disk = loop_disk(80)
     data = image.compressed("raw.zst")
-    url = server.serve("/image", data[:len(data) // 2], announced=len(data), then_wait=True, trickle=trickle)
+    url = server.serve("/image", data[: len(data) // 2], announced=len(data), then_wait=True, trickle=trickle)
     answer = module("image_write", url=url, sha256=image.sha256(), disk=disk.path, stall_seconds=1.5)
     assert answer.failed
-    assert "stopped after" in answer["msg"] and "within" in answer["msg"] or "nothing came for" in answer["msg"]
+    assert ("stopped after" in answer["msg"] and "within" in answer["msg"]) or "nothing came for" in answer["msg"]
     assert_unbootable(disk)
 
 
@@ -114,7 +116,7 @@ def test_a_server_that_stalls(module, loop_disk, server: Server, image: Image, t
 def test_a_truncated_file(module, loop_disk, server: Server, image: Image, lengthless: bool) -> None:
     disk = loop_disk(80)
     data = image.compressed("raw.zst")
-    data = data[:len(data) - len(data) // 3]
+    data = data[: len(data) - len(data) // 3]
     answer = module("image_write", url=server.serve("/image", data, lengthless=lengthless), sha256=image.sha256(), disk=disk.path)
     assert answer.failed
     assert "cannot be unpacked by zstd" in answer["msg"] and image.sha256() in answer["msg"]
@@ -124,7 +126,7 @@ def test_a_truncated_file(module, loop_disk, server: Server, image: Image, lengt
 def test_a_damaged_file(module, loop_disk, server: Server, image: Image) -> None:
     disk = loop_disk(80)
     data = bytearray(image.compressed("raw.zst"))
-    data[len(data) // 2:len(data) // 2 + 64] = bytes(64)
+    data[len(data) // 2 : len(data) // 2 + 64] = bytes(64)
     answer = module("image_write", url=server.serve("/image", bytes(data)), sha256=image.sha256(), disk=disk.path)
     assert answer.failed
     assert "unpack" in answer["msg"] or "checksum" in answer["msg"]
@@ -133,7 +135,7 @@ def test_a_damaged_file(module, loop_disk, server: Server, image: Image) -> None
 
 def test_a_raw_image_that_is_cut_short(module, loop_disk, server: Server, image: Image) -> None:
     disk = loop_disk(80)
-    url = server.serve("/image", image.raw[:20 * MIB])
+    url = server.serve("/image", image.raw[: 20 * MIB])
     answer = module("image_write", url=url, sha256=image.sha256("raw"), format="raw", disk=disk.path)
     assert answer.failed
     assert_unbootable(disk)
@@ -180,8 +182,13 @@ def test_killed_in_the_middle_the_disk_does_not_boot(collections: Path, loop_dis
     progress = tmp_path / "progress.json"
     url = server.serve("/image", image.raw[:-MIB], announced=len(image.raw), then_wait=True)
     arguments = {"url": url, "sha256": image.sha256("raw"), "format": "raw", "disk": disk.path, "progress_path": str(progress)}
-    process = subprocess.Popen([sys.executable, "-m", "ansible_collections.metalpool.core.plugins.modules.image_write"], stdin=subprocess.PIPE,
-                               stdout=subprocess.DEVNULL, text=True, env=dict(os.environ, PYTHONPATH=str(collections)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ansible_collections.metalpool.core.plugins.modules.image_write"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=dict(os.environ, PYTHONPATH=str(collections)),
+    )
     assert process.stdin
     process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
     process.stdin.close()
@@ -208,10 +215,16 @@ def test_progress_is_told(module, loop_disk, server: Server, image: Image, tmp_p
     assert told["bytes_unpacked"] == len(image.raw)
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    ({"url": "ftp://x/y"}, "url: ftp://x/y"), ({"sha256": "abc"}, "64 hexadecimal digits"), ({"disk": "NO-SUCH-SERIAL"}, "NO-SUCH-SERIAL"),
-    ({"disk": "/dev/null"}, "not a whole disk"), ({"disk": "/dev/nothing"}, "does not exist"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"url": "ftp://x/y"}, "url: ftp://x/y"),
+        ({"sha256": "abc"}, "64 hexadecimal digits"),
+        ({"disk": "NO-SUCH-SERIAL"}, "NO-SUCH-SERIAL"),
+        ({"disk": "/dev/null"}, "not a whole disk"),
+        ({"disk": "/dev/nothing"}, "does not exist"),
+    ],
+)
 def test_bad_input(module, arguments: dict[str, str], words: str) -> None:
     answer = module("image_write", **{"url": "http://127.0.0.1/x", "sha256": "0" * 64, "disk": "x", **arguments})
     assert answer.failed and words in answer["msg"]

@@ -14,7 +14,7 @@ import pytest
 from .conftest import MIB, Image
 from .guest import DISKS, MACS, Guest, what_is_missing
 
-pytestmark = pytest.mark.skipif(bool(what_is_missing()), reason="needs " + what_is_missing())
+pytestmark = [pytest.mark.boot, pytest.mark.skipif(bool(what_is_missing()), reason="needs " + what_is_missing())]
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx5aW5nIGluIHRoZSBkb2N1bWVudGF0aW9u me@example.org"
 
 
@@ -30,14 +30,31 @@ def on_node(guest: Guest, collections: Path, tmp_path: Path) -> t.Callable[..., 
 
     def run(name: str, **arguments: t.Any) -> dict:
         result = tmp_path / "result.json"
-        play = [{"hosts": "node", "gather_facts": False, "tasks": [
-            {"metalpool.core." + name: arguments, "register": "answer", "ignore_errors": True},
-            {"ansible.builtin.copy": {"content": "{{ answer | to_json }}", "dest": str(result), "mode": "0600"}, "delegate_to": "localhost"},
-        ]}]
+        play = [
+            {
+                "hosts": "node",
+                "gather_facts": False,
+                "tasks": [
+                    {"metalpool.core." + name: arguments, "register": "answer", "ignore_errors": True},
+                    {
+                        "ansible.builtin.copy": {"content": "{{ answer | to_json }}", "dest": str(result), "mode": "0600"},
+                        "delegate_to": "localhost",
+                    },
+                ],
+            }
+        ]
         (tmp_path / "play.json").write_text(json.dumps(play))
-        environment = dict(os.environ, ANSIBLE_COLLECTIONS_PATH=str(collections), ANSIBLE_PIPELINING="1", ANSIBLE_LOCAL_TEMP=str(tmp_path / "local"))
-        done = subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(guest.inventory()), str(tmp_path / "play.json")],
-                              capture_output=True, text=True, env=environment, timeout=300, check=False)
+        environment = dict(
+            os.environ, ANSIBLE_COLLECTIONS_PATH=str(collections), ANSIBLE_PIPELINING="1", ANSIBLE_LOCAL_TEMP=str(tmp_path / "local")
+        )
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(guest.inventory()), str(tmp_path / "play.json")],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=300,
+            check=False,
+        )
         assert result.exists(), done.stdout + done.stderr
         return json.loads(result.read_text())
 
@@ -54,7 +71,11 @@ def test_the_hardware_is_what_the_guest_was_made_of(on_node) -> None:
     # neither the USB stick nor the root file system in RAM
     assert set(disks) == set(DISKS)
     assert {serial: (disk["kind"], disk["rotational"], disk["transport"]) for serial, disk in disks.items()} == {
-        "NVME0001": ("nvme", False, "nvme"), "SATA0001": ("hdd", True, "sata"), "SSD0001": ("ssd", False, "scsi"), "HDD0001": ("hdd", True, "scsi")}
+        "NVME0001": ("nvme", False, "nvme"),
+        "SATA0001": ("hdd", True, "sata"),
+        "SSD0001": ("ssd", False, "scsi"),
+        "HDD0001": ("hdd", True, "scsi"),
+    }
     assert all(disk["size_bytes"] == 256 * MIB for disk in disks.values())
     assert disks["SSD0001"]["wwn"] == "naa.5000c50015ea71ac" and disks["NVME0001"]["wear_percent"] == 0
     assert {(interface["mac"], interface["driver"]) for interface in facts["interfaces"]} == {(MACS[0], "virtio_net"), (MACS[1], "e1000e")}
@@ -74,10 +95,12 @@ def test_a_whole_deploy_and_the_way_back(on_node, guest: Guest, image: Image) ->
     # an ESP with a loader on it
     written = on_node("image_write", url=guest.url("image"), sha256=image.sha256(), disk="NVME0001", disk_bytes=len(image.raw))
     assert not written["failed"], written
-    assert guest.disks["NVME0001"].read_bytes()[2 * MIB:10 * MIB] == image.raw[2 * MIB:10 * MIB]
+    assert guest.disks["NVME0001"].read_bytes()[2 * MIB : 10 * MIB] == image.raw[2 * MIB : 10 * MIB]
     assert written["grown"]["after_bytes"] > 240 * MIB
-    guest.ssh("mkdir -p /tmp/esp && mount /dev/nvme0n1p2 /tmp/esp && mkdir -p /tmp/esp/EFI/debian && "
-              "echo x > /tmp/esp/EFI/debian/grubx64.efi && umount /tmp/esp")
+    guest.ssh(
+        "mkdir -p /tmp/esp && mount /dev/nvme0n1p2 /tmp/esp && mkdir -p /tmp/esp/EFI/debian && "
+        "echo x > /tmp/esp/EFI/debian/grubx64.efi && umount /tmp/esp"
+    )
     options = {"disk": "NVME0001", "instance_id": "i-1", "hostname": "build-7", "user": "holder", "ssh_keys": [KEY]}
     for unused in range(2):
         seeded = on_node("cloud_seed", **options)
@@ -104,12 +127,15 @@ def test_every_disk_is_erased_by_its_strongest_method(on_node, guest: Guest) -> 
             for place in range(0, 256, 7):
                 handle.seek(place * MIB + 4096)
                 handle.write(marker)
-    answer = on_node("disk_erase", full_read_bytes=0, samples=200)
+    answer = on_node("disk_erase", full_read_bytes=0, samples=200, expected=list(DISKS))
     assert not answer["failed"] and answer["verified"], answer
     records = {record["serial"]: record for record in answer["erasures"]}
     assert {serial: (record["method"], record["category"]) for serial, record in records.items()} == {
-        "NVME0001": ("nvme_format_user_data", "purge"), "SATA0001": ("zeroout", "clear"), "SSD0001": ("zeroout", "clear"),
-        "HDD0001": ("zeroout", "clear")}
+        "NVME0001": ("nvme_format_user_data", "purge"),
+        "SATA0001": ("zeroout", "clear"),
+        "SSD0001": ("zeroout", "clear"),
+        "HDD0001": ("zeroout", "clear"),
+    }
     assert all(record["verification"]["marks"] == 66 and record["verification"]["marks_left"] == 0 for record in records.values())
     for file in guest.disks.values():
         assert file.read_bytes() == bytes(256 * MIB), file
