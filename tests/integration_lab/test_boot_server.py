@@ -110,8 +110,9 @@ def test_no_log_holds_a_token(rack: LabSite, service: StandIn) -> None:
 
 def test_only_the_boot_endpoints_are_handed_on(rack: LabSite, service: StandIn) -> None:
     service.expect((200, "#!ipxe\n"))
-    for path in ("/api/v1/nodes", "/", "/boot", "/boot/../api/v1/nodes", "/ipxe/../../boot_server/dnsmasq.conf"):
-        assert get(f"http://{rack.rack}{path}")[0] in (301, 400, 404)
+    for path in ("/api/v1/nodes", "/", "/boot/../api/v1/nodes", "/boot/%2e%2e/api/v1/nodes", "/boot/..%2fapi/v1/nodes",
+                 "/ipxe/../../boot_server/dnsmasq.conf", "/ipxe/", "/images/"):
+        assert get(f"http://{rack.rack}{path}")[0] in (400, 403, 404), path
     assert service.seen == []
 
 

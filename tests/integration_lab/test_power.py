@@ -130,7 +130,7 @@ def test_the_boot_device_is_followed_once(rack: LabSite, service: StandIn, boota
     bootable.ipmi("power", "on")
     bootable.saw("disk!", since=start)
     assert service.seen == []
-    # The override is used up: the machine's own restart follows the default order, network first.
+    # The override is used up: the next reset follows the default order, network first.
     bootable.ipmi("power", "reset")
     bootable.saw("from-the-network", since=start)
     bootable.ipmi("chassis", "bootdev", "disk")
@@ -140,6 +140,17 @@ def test_the_boot_device_is_followed_once(rack: LabSite, service: StandIn, boota
     bootable.ipmi("chassis", "bootdev", "pxe")
     bootable.ipmi("power", "cycle")
     bootable.saw("from-the-network", since=start)
+
+
+def test_a_restart_by_the_machine_itself_follows_the_bmc(rack: LabSite, service: StandIn, bootable: LabNode) -> None:
+    """iPXE restarts the machine once the BMC has been told to boot the disk."""
+    service.expect((503, ""), (200, "#!ipxe\nreboot\n"))
+    start = len(bootable.console)
+    bootable.ipmi("power", "on")
+    wait_until(lambda: len(service.seen) == 1, 60, "the first question")
+    bootable.ipmi("chassis", "bootdev", "disk")
+    bootable.saw("disk!", since=start)
+    assert len(service.seen) == 2
 
 
 def test_a_qemu_that_hangs_can_be_reset(bios: LabNode) -> None:

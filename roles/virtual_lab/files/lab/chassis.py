@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from files import locked
@@ -35,7 +36,9 @@ def get(guest: Guest, names: list[str]) -> None:
 
 
 def set_parameter(guest: Guest, name: str, value: str) -> None:
-    """Carries out one order."""
+    """Carries out one order, and notes it in chassis.log."""
+    with open("chassis.log", "a") as log:
+        log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {name} {value}\n")
     if name == "power" and value in ("0", "1"):
         if value == "1":
             guest.on()

@@ -53,11 +53,23 @@ class Guest:
         """Returns the boot device that the BMC was told, `none` when there is no override."""
         return self.boot_file.read_text().strip() if self.boot_file.exists() else "none"
 
-    def set_boot_device(self, device: str) -> None:
-        """Keeps the boot device for the next start or reset."""
+    def keep_boot_device(self, device: str) -> None:
+        """Writes the boot device down for the next start or reset."""
         temporary = Path("boot-device.new")
         temporary.write_text(device + "\n")
         temporary.rename(self.boot_file)
+
+    def set_boot_device(self, device: str) -> None:
+        """Takes an override. A start or reset by the BMC uses it up (IPMI 2.0, section 28.13).
+
+        A machine that runs follows it at its own restart as well, and QEMU then keeps the order until the BMC starts or
+        resets it: the firmware resets the machine again, up to three times, before it reads the order, so there is no
+        safe moment to take the order back.
+        """
+        self.keep_boot_device(device)
+        if self.pid():
+            with contextlib.suppress(OSError, QmpError), Qmp(Path("monitor.sock")) as monitor:
+                self.order(monitor, device)
 
     def order(self, monitor: Qmp, device: str) -> None:
         """Sets the order in which the firmware tries devices from the next reset on."""
@@ -67,14 +79,6 @@ class Guest:
             monitor.execute("qom-set", path=f"/machine/peripheral/{identifier}", property="bootindex", value=-1)
         for place, identifier in enumerate(wanted, start=1):
             monitor.execute("qom-set", path=f"/machine/peripheral/{identifier}", property="bootindex", value=place)
-
-    def consume_boot_device(self, monitor: Qmp) -> None:
-        """Ends the override once a start has used it, as boot flags do (IPMI 2.0, section 28.13, parameter 5).
-
-        A reboot by the guest itself then follows the default order again.
-        """
-        self.order(monitor, "none")
-        self.set_boot_device("none")
 
     def answers(self) -> bool:
         """Whether QEMU has come as far as taking orders."""
@@ -97,11 +101,7 @@ class Guest:
             process.wait()
             raise PowerError(f"{self.node.name}: QEMU did not start: {reason or 'no reason given'}; see qemu.log")
         process.returncode = 0  # it is meant to go on; keeps the interpreter from warning about it
-        try:
-            with Qmp(Path("monitor.sock")) as monitor:
-                self.consume_boot_device(monitor)
-        except (OSError, QmpError) as error:
-            raise PowerError(f"{self.node.name}: {error}; see qemu.log") from error
+        self.keep_boot_device("none")
 
     def off(self) -> None:
         """Cuts the power; returns when QEMU is gone."""
@@ -123,7 +123,7 @@ class Guest:
                 self.order(monitor, self.boot_device())
                 monitor.execute("system_reset")
                 monitor.wait_event("RESET")
-                self.consume_boot_device(monitor)
+            self.keep_boot_device("none")
         except (OSError, QmpError):
             self.off()
             self.on()
