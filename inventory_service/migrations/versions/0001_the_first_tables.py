@@ -98,7 +98,8 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.CheckConstraint("power_state IN ('on', 'off', 'unknown')", name=op.f("ck_node_power_state")),
         sa.CheckConstraint(
-            "state IN ('new', 'commissioning', 'failed_commissioning', 'ready', 'allocated', 'deploying', 'failed_deploying', 'deployed', 'releasing', 'failed_releasing', 'testing', 'failed_testing', 'rescue', 'broken', 'retired')",
+            "state IN ('new', 'commissioning', 'failed_commissioning', 'ready', 'allocated', 'deploying', 'failed_deploying', "
+            "'deployed', 'releasing', 'failed_releasing', 'testing', 'failed_testing', 'rescue', 'broken', 'retired')",
             name=op.f("ck_node_state"),
         ),
         sa.ForeignKeyConstraint(["pool_id"], ["pool.id"], name=op.f("fk_node_pool_id_pool")),
