@@ -49,7 +49,7 @@ def list_erasures(name: str, page: Page) -> dict[str, Any]:
         rows, following = part(
             session, query.where(Erasure.id < after) if after else query, page.limit, lambda one: one.id
         )
-    fields = ("serial", "path", "method", "verified", "detail", "started_at", "ended_at", "seconds", "recorded_at")
+    fields = ("serial", "path", "method", "verified", "detail", "evidence", "started_at", "ended_at", "seconds", "recorded_at")
     items = [{"operation": one.operation_id} | {name: getattr(one, name) for name in fields} for one in rows]
     return {"items": items, "next": following}
 

@@ -120,7 +120,7 @@ def show_script_results(operation_id: str) -> dict[str, Any]:
         rows = session.scalars(
             select(ScriptResult).where(ScriptResult.operation_id == operation_id).order_by(ScriptResult.id)
         ).all()
-    fields = ("name", "phase", "exit_code", "output", "seconds", "recorded_at")
+    fields = ("name", "phase", "exit_code", "output", "evidence", "seconds", "recorded_at")
     return {"items": [{name: getattr(one, name) for name in fields} for one in rows]}
 
 

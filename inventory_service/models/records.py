@@ -42,9 +42,10 @@ class Erasure(Base):
     operation_id: Mapped[str] = mapped_column(index=True)
     serial: Mapped[str | None]
     path: Mapped[str | None]
-    method: Mapped[str]
+    method: Mapped[str | None]
     verified: Mapped[bool]
     detail: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     seconds: Mapped[float | None]
@@ -62,5 +63,6 @@ class ScriptResult(Base):
     phase: Mapped[str]
     exit_code: Mapped[int]
     output: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
     seconds: Mapped[float | None]
     recorded_at: Mapped[datetime]

@@ -132,7 +132,7 @@ def add_erasures(session: Session, operation: Operation, items: Sequence[dict[st
         )
         disk = item.get("serial") or item.get("path")
         verdict = "verified" if item["verified"] else "NOT verified"
-        say(session, operation, f"disk {disk}: {item['method']}, {verdict}: {item['detail']}")
+        say(session, operation, f"disk {disk}: {item['method'] or 'no method'}, {verdict}: {item['detail']}")
         record(
             session,
             "disk.erased" if item["verified"] else "disk.erasure-not-verified",

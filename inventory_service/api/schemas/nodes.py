@@ -178,9 +178,10 @@ class ErasureOut(Answer):
     operation: str
     serial: str | None
     path: str | None
-    method: str
+    method: str | None
     verified: bool
     detail: str
+    evidence: Document
     started_at: datetime | None
     ended_at: datetime | None
     seconds: float | None

@@ -93,6 +93,7 @@ class ScriptResultOut(Answer):
     phase: str
     exit_code: int
     output: str
+    evidence: Document
     seconds: float | None
     recorded_at: datetime
 

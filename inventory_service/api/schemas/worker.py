@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from inventory_service.api.schemas.allocations import Allocation
 from inventory_service.api.schemas.catalogue import Image, Pool
@@ -96,10 +96,26 @@ class FactsIn(Report):
     facts: Document
 
 
-class ErasureIn(Request):
+class Evidenced(Request):
+    """A report whose further members are kept as they are, as its evidence."""
+
+    evidence: Document = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, said: Any) -> Any:
+        if not isinstance(said, dict):
+            return said
+        known = {name: value for name, value in said.items() if name in cls.model_fields and name != "evidence"}
+        further = {name: value for name, value in said.items() if name not in cls.model_fields}
+        own = said.get("evidence")
+        return known | {"evidence": further | (own if isinstance(own, dict) else {"evidence": own} if own else {})}
+
+
+class ErasureIn(Evidenced):
     serial: str | None = None
     path: str | None = None
-    method: str
+    method: str | None
     verified: bool
     detail: str = ""
     started_at: datetime | None = None
@@ -111,7 +127,7 @@ class ErasuresIn(Report):
     items: list[ErasureIn]
 
 
-class ScriptResultIn(Request):
+class ScriptResultIn(Evidenced):
     name: str
     phase: str
     exit_code: int
