@@ -31,10 +31,10 @@ STEPS: dict[str, tuple[Step, ...]] = {
         Step("site_before", "Site's own tasks, before", 600),
         Step("write_image", "Write the image", 1200),
         Step("configure", "Configure the installed system", 240),
+        Step("site_after", "Site's own tasks, after", 600),
         Step("restart", "Restart into the installed system", 120),
         Step("first_boot", "First boot of the installed system", 600),
         Step("verify_ssh", "Verify SSH and its host key", 120),
-        Step("site_after", "Site's own tasks, after", 600),
     ),
     "release": (
         Step("power_off", "Power off the user's system", 120),

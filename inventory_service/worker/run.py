@@ -22,6 +22,9 @@ HEARTBEAT_SECONDS = 5
 
 PLAYBOOK = "metalpool.core.operations.{kind}"
 
+SITE_VARIABLES = Path("/etc/metalpool/site/variables.yml")
+"""Where a site sets variables of the roles, such as ``deploy_boot_method``."""
+
 log = logging.getLogger("metalpool.run")
 
 
@@ -97,7 +100,7 @@ def run_playbook(directory: Path, kind: str, reporter: Reporter) -> tuple[str, s
         private_data_dir=str(directory),
         playbook=PLAYBOOK.format(kind=kind),
         inventory="localhost ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'",
-        cmdline=f"-e @{directory / 'claim.json'}",
+        cmdline=" ".join(f"-e @{file}" for file in (SITE_VARIABLES, directory / "claim.json") if file.exists()),
         envvars={
             "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
             "ANSIBLE_SSH_PIPELINING": "True",

@@ -147,7 +147,7 @@ EXAMPLES = r"""
   metalpool.core.allocation:
     name: web1
     mem: 32G
-    image: debian-trixie
+    image: debian-13
   register: acquired
 
 - name: Configure it in the next play

@@ -29,7 +29,7 @@ attributes:
     support: full
 options:
   name:
-    description: Name of the image, such as V(debian-trixie).
+    description: Name of the image, such as V(debian-13).
     type: str
     required: true
   state:
@@ -77,11 +77,11 @@ options:
 EXAMPLES = r"""
 - name: Offer Debian 13
   metalpool.core.image:
-    name: debian-trixie
+    name: debian-13
     os: debian
     version: "13"
     arch: amd64
-    path: /images/debian-trixie-amd64.raw.zst
+    path: /images/debian-13-amd64.raw.zst
     format: raw.zst
     sha256: "{{ built.sha256 }}"
     size_bytes: "{{ built.size_bytes }}"
