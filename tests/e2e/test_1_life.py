@@ -56,7 +56,7 @@ def test_commissioning_learns_the_hardware(site: Site, commissioned: dict[str, d
     assert (small["firmware"], large["firmware"]) == ("bios", "uefi")
     assert [disk["kind"] for disk in large["disks"]] == ["nvme"]
     assert large["disks"][0]["serial"] == site.machines["t2"]["disks"][0]["serial"]
-    facts = site.admin.get("/nodes/t2/facts")
+    facts = site.admin.get("/nodes/t2/facts")["facts"]
     assert facts["cpu"]["threads"] == 2
     assert facts["interfaces"][0]["driver"] == "virtio_net"
     assert facts["pci"] and facts["numa"] and facts["tpm"]["present"] is False
