@@ -15,18 +15,25 @@ root=$work/root
 bios_at=1 esp_at=2 esp_mib=32 root_at=34
 root_mib=$((disk_mib - root_at - 1))
 root_uuid=$(cat /proc/sys/kernel/random/uuid)
+esp_id=$(head -c 4 /dev/urandom | od -An -tx4 | tr -d ' ' | tr a-f A-F)
 
 "$here/apt_sources.sh" "$suite" main non-free-firmware > "$work/sources.list"
 # shellcheck disable=SC2016  # mmdebstrap sets $1 for its hooks
+# The network drivers' hook for the initramfs has to be there before the kernel's installation makes one.
+# e2scrub_reap cleans up after LVM snapshots, of which there are none, and takes a second of every boot.
 mmdebstrap --quiet --variant=minbase --include="$packages" \
+    --essential-hook="cp -rT '$here/root' \"\$1\"" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --customize-hook="cp -rT '$here/root' \"\$1\"" \
     --customize-hook='chroot "$1" systemctl --quiet enable systemd-networkd systemd-resolved ssh' \
+    --customize-hook='chroot "$1" systemctl --quiet mask e2scrub_reap.service' \
+    --customize-hook="'$here/cloud_init.sh' \"\$1\"" \
     "$suite" "$root" "$work/sources.list"
 
 # Nothing of the build stays: identity, keys, caches, the mirror that was used.
 : > "$root/etc/machine-id"
+rm -f "$root"/etc/apt/apt.conf.d/99mmdebstrap "$root"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
 rm -f "$root"/etc/ssh/ssh_host_* "$root"/etc/hostname "$root"/etc/apt/sources.list.d/* "$root"/var/lib/dbus/machine-id
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*.log "$root"/var/log/apt "$root"/tmp/*
 cat > "$root/etc/apt/sources.list" <<END
@@ -36,7 +43,11 @@ deb http://deb.debian.org/debian-security $suite-security main non-free-firmware
 END
 chroot "$root" passwd --quiet --lock root
 ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
-printf 'UUID=%s / ext4 errors=remount-ro 0 1\nLABEL=ESP /boot/efi vfat umask=0077,nofail 0 1\n' "$root_uuid" > "$root/etc/fstab"
+# The ESP is mounted when somebody looks, which is when GRUB is updated.
+cat > "$root/etc/fstab" <<END
+UUID=$root_uuid / ext4 errors=remount-ro 0 1
+UUID=${esp_id:0:4}-${esp_id:4} /boot/efi vfat umask=0077,noauto,nofail,x-systemd.automount,x-systemd.idle-timeout=60 0 0
+END
 mkdir -p "$root/boot/efi" "$root/boot/grub"
 
 # GRUB: one menu on the root file system; both first stages find it by the file system's UUID.
@@ -72,7 +83,7 @@ END
 python3 "$here/place_grub.py" "$work/disk.raw" "$root/usr/lib/grub/i386-pc/boot.img" "$work/core.img" $((bios_at * 2048))
 
 truncate -s "${esp_mib}M" "$work/esp"
-mkfs.vfat -n ESP "$work/esp" > /dev/null
+mkfs.vfat -n ESP -i "$esp_id" "$work/esp" > /dev/null
 mmd -i "$work/esp" ::EFI ::EFI/BOOT ::EFI/debian
 mcopy -i "$work/esp" "$work/bootx64.efi" ::EFI/BOOT/BOOTX64.EFI
 mcopy -i "$work/esp" "$work/bootx64.efi" ::EFI/debian/grubx64.efi
