@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -26,10 +27,24 @@ def able() -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(able: None) -> Iterator[LabSite]:
+def slot(able: None) -> Iterator[int]:
+    """A number that no other run of these tests has at this time: names and networks follow from it."""
+    for number in range(5):
+        with open(f"/run/lock/metalpool-integration-lab-{number}", "w") as holder:
+            try:
+                fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield number
+            return
+    pytest.fail("five runs of these tests are on this host already")
+
+
+@pytest.fixture(scope="session")
+def lab(slot: int) -> Iterator[LabSite]:
     """The lab: three machines, off. What an interrupted run left is taken away first."""
     # Not below pytest's own directory: nginx and dnsmasq run as users who may not look into that.
-    site = LabSite(Path("/var/lib/metalpool-integration-lab"), "mpit", 217)
+    site = LabSite(Path(f"/var/lib/metalpool-integration-lab-{slot}"), f"mpit{slot}", 201 + 2 * slot)
     site.boot_server(boot_server_state="absent")
     site.lab(virtual_lab_state="absent")
     try:

@@ -55,6 +55,8 @@ class LabSite:
 
     def __init__(self, directory: Path, mark: str, number: int) -> None:
         self.directory = directory
+        self.mark = mark
+        self.number = number
         self.namespace = f"{mark}-lab"
         self.interface = f"{mark}0"
         self.rack = f"172.30.{number}.1"

@@ -102,7 +102,7 @@ def test_no_log_holds_a_token(rack: LabSite, service: StandIn) -> None:
     finally:
         service.open()
         service.expect(*held)
-    for log in [*(rack.directory / "boot_server").rglob("*"), *Path("/var/log/metalpool").glob("mpit-*")]:
+    for log in [*(rack.directory / "boot_server").rglob("*"), *Path("/var/log/metalpool").glob(f"{rack.mark}-*")]:
         if log.is_file():
             assert b"TOKEN-IN" not in log.read_bytes(), log
     assert any("/boot/phone-home 502" in line for line in rack.requests())
@@ -129,12 +129,13 @@ def test_a_service_with_another_certificate_is_not_believed(rack: LabSite, servi
 
 
 def test_a_second_run_changes_and_restarts_nothing(rack: LabSite) -> None:
-    pids = {name: Path(f"/run/metalpool/mpit-{name}.pid").read_text() for name in ("dnsmasq", "nginx")}
+    files = [Path(f"/run/metalpool/{rack.mark}-{name}.pid") for name in ("dnsmasq", "nginx")]
+    pids = [file.read_text() for file in files]
     for options in ([], ["--check"]):
         again = rack.boot_server(*options)
         assert again.ok, again.text
         assert again.changed == 0, again.text
-    assert pids == {name: Path(f"/run/metalpool/mpit-{name}.pid").read_text() for name in pids}
+    assert pids == [file.read_text() for file in files]
 
 
 def test_an_interface_without_an_address_is_refused_in_words(rack: LabSite) -> None:

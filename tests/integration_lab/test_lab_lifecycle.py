@@ -83,8 +83,8 @@ def test_one_node_comes_and_goes_and_the_others_stay(lab: LabSite) -> None:
     assert lab.node("bios").power == "off"
 
 
-def test_taking_it_away_leaves_nothing(able: None, tmp_path: Path) -> None:
-    site = LabSite(tmp_path, "mpgo", 227)
+def test_taking_it_away_leaves_nothing(slot: int, tmp_path: Path) -> None:
+    site = LabSite(tmp_path, f"mpgo{slot}", 221 + 2 * slot)
     site.lab_variables["virtual_lab_nodes"] = site.lab_variables["virtual_lab_nodes"][:1]
     assert site.lab().ok
     node: LabNode = site.node("bios")
@@ -141,7 +141,7 @@ def test_a_disk_never_shrinks(lab: LabSite) -> None:
 
 
 def test_a_network_that_is_taken_is_refused(lab: LabSite, tmp_path: Path) -> None:
-    rival = LabSite(tmp_path, "mpri", 217)
+    rival = LabSite(tmp_path, "mpri", lab.number)
     refused = rival.lab()
     assert not refused.ok
     assert f"interface {lab.interface} has {lab.rack} in it already" in refused.text
