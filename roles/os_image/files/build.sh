@@ -72,6 +72,9 @@ cp -r "$root/usr/lib/grub/i386-pc" "$root/usr/lib/grub/x86_64-efi" "$root/boot/g
     grub-mkimage -d "$root/usr/lib/grub/x86_64-efi" -O x86_64-efi -o "$work/bootx64.efi" -p /boot/grub -c "$work/early.cfg" $modules efi_gop
 }
 
+# /etc and /var are as new as /usr: no first boot has to build the caches that the packages' installation built.
+touch "$root/etc/.updated" "$root/var/.updated"
+
 truncate -s "${disk_mib}M" "$work/disk.raw"
 sfdisk --quiet "$work/disk.raw" <<END
 label: gpt
