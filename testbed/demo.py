@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ KEY = Path("~/.ssh/id_ed25519").expanduser()
 PROFILE = Path("~/.config/metalpool/config.toml").expanduser()
 ALLOCATION = "demo"
 
-STEPS_SHOWN = ("commission", "deploy", "release")
+BOOT_SECONDS = 150
+"""After this time a machine that has not enlisted hangs; a network boot takes 20 to 60 s here."""
 
 
 def main() -> int:
@@ -126,15 +128,19 @@ def by_serial(api: Client, serial: str) -> dict[str, Any] | None:
 
 
 def wait_enlisted(site: Site, serial: str, seconds: float = 600) -> dict[str, Any]:
-    """The node once it has enlisted itself."""
-    import time
-
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    """The node once it has enlisted itself. A machine that hangs on its way is switched off and on, as a person would."""
+    name = next(name for name, machine in site.machines.items() if machine["serial"] == serial)
+    started = time.monotonic()
+    presses = 1
+    while time.monotonic() - started < seconds:
         if node := by_serial(site.admin, serial):
             return node
+        if time.monotonic() - started > presses * BOOT_SECONDS:
+            presses += 1
+            site.chassis(name, "set", "power", "0")
+            site.chassis(name, "set", "power", "1")
         time.sleep(1)
-    raise PlaybookFailed(f"the machine with serial {serial} has not enlisted within {seconds} s; its console: {site.lab}/nodes")
+    raise PlaybookFailed(f"the machine with serial {serial} has not enlisted within {seconds} s; its console: {site.lab}/nodes/{name}")
 
 
 def last_operation(api: Client, node: str, kind: str) -> dict[str, Any]:

@@ -12,8 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import urllib3
+
 from testbed.bench.installer import install
 from testbed.clean import clean
+from testbed.client import Refused
 from testbed.demo import enlist_and_commission
 from testbed.progress import Progress
 from testbed.site import ROOT, VENV, Site
@@ -90,15 +93,16 @@ def service_start(site: Site, progress: Progress) -> dict[str, Any]:
         while not answers(site):
             time.sleep(0.01)
         starts.append(time.monotonic() - started)
-    return {"imports": round(min(imports), 2), "start to first answer": round(min(starts), 2), "ratio": round(min(starts) / min(imports), 2)}
+    best, floor = min(starts), min(imports)
+    return {"imports": round(floor, 2), "start to first answer": round(best, 2), "ratio": round(best / floor, 2)}
 
 
 def answers(site: Site) -> bool:
     """Whether the service answers an API request."""
     try:
         return bool(site.admin.get("/whoami"))
-    except Exception as error:  # the kinds of "not yet" are many: refused, reset, handshake
-        return not str(error)
+    except (Refused, urllib3.exceptions.HTTPError):  # refused, reset, in the middle of a handshake: not yet
+        return False
 
 
 def memory(site: Site) -> dict[str, Any]:
@@ -193,8 +197,8 @@ def floor(site: Site, key: Path, node: str) -> dict[str, float]:
            f"{allocation['ssh_user']}@{allocation['address']}"]
     mebibytes = image["disk_bytes"] >> 20
     started = time.monotonic()
-    subprocess.run([*ssh, f"sudo dd if=/dev/zero of=/floor bs=1M count={mebibytes} oflag=direct status=none && sudo sync && sudo rm /floor"],
-                   check=True)
+    dd = f"sudo dd if=/dev/zero of=/floor bs=1M count={mebibytes} oflag=direct status=none"
+    subprocess.run([*ssh, f"{dd} && sudo sync && sudo rm /floor"], check=True)
     written = time.monotonic() - started
     site.chassis(node, "set", "power", "0")
     site.chassis(node, "set", "boot", "default")

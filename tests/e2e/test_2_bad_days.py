@@ -18,6 +18,8 @@ from testbed.client import Refused
 from testbed.site import Site
 from tests.e2e.conftest import log_of
 
+pytestmark = pytest.mark.long
+
 SLACK_SECONDS = 60
 """The promise: a fault shows within this time plus the step's own limit."""
 
