@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from processes import end
+from spec import derived_mac
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,11 @@ class Wiring:
                          # The BMCs share the bridge; without this, the others' addresses go with the first one.
                          "net.ipv4.conf.all.promote_secondaries=1"])
         if net.bridge not in self.inside():
-            self.change(f"bridge {net.bridge}", [*ip_in, "link", "add", net.bridge, "type", "bridge", "forward_delay",
-                                                 "0", "mcast_snooping", "0"], [*ip_in, "link", "set", net.bridge, "up"])
+            # With an address of its own the bridge does not take the lowest of its ports, which would change with every
+            # machine that comes or goes and leave the host with a stale neighbour for all BMCs.
+            self.change(f"bridge {net.bridge}",
+                        [*ip_in, "link", "add", net.bridge, "address", derived_mac(net.namespace, "bridge"), "type",
+                         "bridge", "forward_delay", "0", "mcast_snooping", "0"], [*ip_in, "link", "set", net.bridge, "up"])
         if net.rack_interface not in links():
             peer = "rack0"
             self.change(f"interface {net.rack_interface}",
