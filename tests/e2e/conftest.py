@@ -96,3 +96,8 @@ def log_of(site: Site, operation: str) -> str:
     """What an operation has logged, for the message of a failed test."""
     items = site.admin.get(f"/operations/{operation}/log?limit=500")["items"]
     return "\n".join(f"{item['at']} {item['step']}: {item['message']}" for item in items)
+
+
+def disk_files(site: Site, name: str) -> list[Path]:
+    """The files behind a machine's disks."""
+    return sorted((site.lab / "nodes" / name).glob("disk*.raw"))

@@ -1,37 +1,15 @@
-"""A machine's whole life: enlist, commission, acquire, use, release. The tests run in their order, on one site."""
+"""The first half of a machine's life: enlist and commission, and requests that are refused. The tests run in their order."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from testbed.site import ROOT, VENV, PlaybookFailed, Site
-
-MARKER = os.urandom(24).hex().encode()
-ALLOCATION = "life"
-
-
-def disk_files(site: Site, name: str) -> list[Path]:
-    """The files behind a machine's disks."""
-    return sorted((site.lab / "nodes" / name).glob("disk*.raw"))
-
-
-def contains(file: Path, needle: bytes) -> bool:
-    """Whether the bytes stand anywhere in the file, found from outside the machine."""
-    return subprocess.run(["grep", "-c", "-a", "-F", "-m1", needle.decode(), str(file)], check=False, capture_output=True).returncode == 0
-
-
-def ansible(site: Site, *words: str, environment: dict[str, str] | None = None) -> str:
-    """One of Ansible's commands as the user types it."""
-    ended = subprocess.run([str(VENV / "bin" / words[0]), *words[1:]], cwd=ROOT, env=environment or site.environment,
-                           check=False, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+from testbed.site import PlaybookFailed, Site
+from tests.e2e.conftest import disk_files
 
 
 def test_an_unknown_machine_enlists_and_is_untouched(site: Site, enlisted: dict[str, dict[str, Any]]) -> None:
@@ -88,91 +66,3 @@ def test_a_bad_request_says_why_and_allocates_nothing(site: Site, commissioned: 
         assert name in str(failure.value)
     assert not [one for one in site.admin.get("/allocations")["items"] if one["state"] != "released"]
     assert {node["state"] for node in site.admin.get("/nodes")["items"]} == {"ready"}
-
-
-def test_acquire_survives_a_killed_service(site: Site, commissioned: dict[str, dict[str, Any]], user_key: Path) -> None:
-    """The service is killed with SIGKILL while the image is being written and started again; the deploy goes on."""
-    variables = {"mem": "2G", "image": "debian-12", "allocation": ALLOCATION, "ssh_key_file": f"{user_key}.pub"}
-    killed = []
-
-    def kill_once(line: str) -> None:
-        if "write" in line.lower() and not killed:
-            killed.append(line)
-            site.kill("inventory")
-            site.start()
-
-    printed = site.playbook("playbooks/acquire.yml", variables, on_line=kill_once)
-    assert killed, printed
-    allocation = site.admin.get(f"/allocations/{ALLOCATION}")
-    assert (allocation["state"], allocation["node"]) == ("active", "t2"), "best fit: the smallest machine that has 2 GiB"
-
-
-def test_acquiring_again_changes_nothing(site: Site, user_key: Path) -> None:
-    before = site.admin.get(f"/allocations/{ALLOCATION}")
-    printed = site.playbook("metalpool.core.acquire", {"mem": "2G", "image": "debian-12", "allocation": ALLOCATION,
-                                                       "ssh_key_file": f"{user_key}.pub"})
-    assert "changed=0" in printed
-    assert site.admin.get(f"/allocations/{ALLOCATION}") == before
-
-
-def test_the_inventory_verifies_the_first_connection(site: Site, user_key: Path) -> None:
-    graph = ansible(site, "ansible-inventory", "-i", "playbooks/nodes.metalpool.yml", "--graph")
-    for group in ("zone_default", "pool_default", "image_debian_12", "user_admin"):
-        assert f"@{group}:" in graph
-    assert ALLOCATION in graph
-    words = ["-i", "playbooks/nodes.metalpool.yml", "--private-key", str(user_key)]
-    printed = site.playbook("testbed/playbooks/hello.yml", arguments=words)
-    assert f"hello from {ALLOCATION}, Debian GNU/Linux 12" in printed
-
-
-def test_only_the_holders_key_opens_the_node(site: Site, user_key: Path, tmp_path: Path) -> None:
-    allocation = site.admin.get(f"/allocations/{ALLOCATION}")
-    (tmp_path / "known_hosts").write_text("".join(f"{allocation['address']} {key}\n" for key in allocation["host_keys"]))
-
-    def login(user: str, key: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["ssh", "-i", str(key), "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
-                               "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={tmp_path}/known_hosts",
-                               f"{user}@{allocation['address']}",
-                               f"sudo sh -c 'echo {MARKER.decode()} > /root/marker; sync; cat /root/marker; "
-                               "getent shadow | cut -d: -f1,2'"],
-                              check=False, capture_output=True, text=True)
-
-    own = login(allocation["ssh_user"], user_key)
-    assert MARKER.decode() in own.stdout, own.stderr
-    assert all(line.split(":")[1][:1] in "!*" for line in own.stdout.splitlines() if ":" in line), "no password opens any account"
-    rack_key = site.state / "rack" / "id_ed25519"
-    for user, key in (("root", user_key), ("root", rack_key), (allocation["ssh_user"], rack_key)):
-        refused = login(user, key)
-        assert refused.returncode == 255 and "Permission denied" in refused.stderr, (user, key, refused.stdout, refused.stderr)
-    assert any(contains(file, MARKER) for file in disk_files(site, "t2")), "the search that must find nothing later finds it now"
-
-
-def test_release_erases_and_proves_it(site: Site) -> None:
-    bmc_before = site.admin.get("/nodes/t2")["bmc"]
-    site.playbook("playbooks/release.yml", {"allocation": ALLOCATION})
-    node = site.admin.get("/nodes/t2")
-    assert node["state"] == "ready" and node["allocation"] is None
-    erasures = site.admin.get("/nodes/t2/erasures")["items"]
-    assert {erasure["serial"] for erasure in erasures} == {disk["serial"] for disk in node["disks"]}
-    assert all(erasure["verified"] and erasure["method"] and erasure["seconds"] >= 0 for erasure in erasures)
-    for file in disk_files(site, "t2"):
-        assert not contains(file, MARKER), f"the previous user's bytes are still in {file}"
-    assert node["bmc"] == bmc_before, "same account"
-    assert site.chassis("t2", "get", "power") == "power:0"
-
-
-def test_releasing_again_changes_nothing(site: Site) -> None:
-    assert "changed=0" in site.playbook("metalpool.core.release", {"allocation": ALLOCATION})
-
-
-def test_no_secret_is_left_lying_about(site: Site) -> None:
-    """BMC passwords as the lab has them and tokens are in no log and in no run directory."""
-    secrets = [(site.state / "service" / "worker.token").read_text().strip(), site.admin_token_file.read_text().strip()]
-    logs = [*Path("/var/log/metalpool").glob(f"{site.name}-*.log"), *(site.state / "rack" / "runs").rglob("*"),
-            *(site.lab / "nodes").glob("*/console.log")]
-    started = time.monotonic()
-    for file in logs:
-        if file.is_file():
-            text = file.read_text(errors="replace")
-            assert not [secret for secret in secrets if secret in text], file
-    assert time.monotonic() - started < 60
