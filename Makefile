@@ -27,13 +27,13 @@ demo-clean: $(VENV)/ready ## Take the demo away: no process, namespace or disk i
 
 test: $(VENV)/ready ## All the tests, the boots included (under 50 minutes on two cores)
 	bash tests/checks.sh
-	python -m pytest -n 2 -m "not boot and not long and not bench" --ignore tests/integration_lab
+	python -m pytest -n 2 --dist loadfile -m "not boot and not long and not bench" --ignore tests/integration_lab
 	python -m pytest -m "not long and not bench" tests/integration_lab
 	python -m pytest -m "boot and not long and not bench" tests/node tests/e2e
 
 test-quick: $(VENV)/ready ## The tests without boots
 	bash tests/checks.sh
-	python -m pytest -n 2 -m "not boot and not long and not bench" --ignore tests/integration_lab
+	python -m pytest -n 2 --dist loadfile -m "not boot and not long and not bench" --ignore tests/integration_lab
 
 test-long: $(VENV)/ready ## What does not fit into 50 minutes
 	python -m pytest -m long
