@@ -4,7 +4,6 @@ import fcntl
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import click
 import urllib3.exceptions
 
 from inventory_service.worker.api import Api, ApiError
+from inventory_service.worker.leftovers import clean_up
 
 CLAIM_WAIT_SECONDS = 25
 """How long the service may hold a claim request open."""
@@ -38,15 +38,16 @@ class Worker:
         self.rack = rack
         self.directory = directory
         self.parallel = parallel
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[Path, subprocess.Popen[bytes]] = {}  # by run directory
         self.public_key = ensure_ssh_key(directory)
 
     def reap(self) -> None:
-        """Forget the processes that have ended."""
-        for operation, process in list(self.running.items()):
+        """Forget the processes that have ended, and clean up after those that were killed."""
+        for run_directory, process in list(self.running.items()):
             if process.poll() is not None:
-                del self.running[operation]
-                log.info("operation %s: process ended with %s", operation, process.returncode)
+                clean_up(run_directory)
+                del self.running[run_directory]
+                log.info("%s: process ended with %s", run_directory.name, process.returncode)
 
     def claim(self) -> dict[str, Any] | None:
         """The next operation of this rack, or None when there was none within the long poll."""
@@ -62,8 +63,9 @@ class Worker:
             "metalpool_ssh_key": str(self.directory / "id_ed25519"),
             "metalpool_run_directory": str(run_directory),
         })
-        log.info("operation %s: %s of %s, epoch %s", claim["operation_id"], claim["kind"], claim["node"]["name"], claim["epoch"])
-        self.running[claim["operation_id"]] = subprocess.Popen(
+        log.info("%s: operation %s, %s of %s, epoch %s", run_directory.name, claim["operation_id"], claim["kind"], claim["node"]["name"],
+                 claim["epoch"])
+        self.running[run_directory] = subprocess.Popen(
             [sys.executable, "-m", "inventory_service.worker.run", str(run_directory)], start_new_session=True)
 
     def loop(self) -> NoReturn:
@@ -85,8 +87,9 @@ class Worker:
         """End what runs. Its lease runs out and the operation goes on with the next worker."""
         for process in self.running.values():
             process.terminate()
-        for process in self.running.values():
+        for run_directory, process in self.running.items():
             process.wait(20)
+            clean_up(run_directory)
 
 
 def ensure_ssh_key(directory: Path) -> str:
@@ -107,14 +110,14 @@ def private_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def remove_abandoned_runs(runs: Path) -> None:
-    """Remove run directories, and the secrets in them, whose process died; a living one holds a lock on its claim."""
+    """Clean up after runs whose process died; a living one holds a lock on its claim."""
     for claim in runs.glob("*/claim.json"):
         with claim.open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            shutil.rmtree(claim.parent, ignore_errors=True)
+            clean_up(claim.parent)
 
 
 def interrupt(signum: int, frame: FrameType | None) -> NoReturn:

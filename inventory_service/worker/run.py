@@ -4,7 +4,6 @@ import fcntl
 import json
 import logging
 import queue
-import shutil
 import signal
 import sys
 import threading
@@ -16,6 +15,7 @@ import ansible_runner
 import urllib3.exceptions
 
 from inventory_service.worker.api import Api, ApiError, StaleEpoch
+from inventory_service.worker.leftovers import RUN_VARIABLE, clean_up
 
 HEARTBEAT_SECONDS = 5
 """A sixth of the service's default lease: several beats may be lost before the operation is."""
@@ -101,7 +101,9 @@ def run_playbook(directory: Path, kind: str, reporter: Reporter) -> tuple[str, s
         playbook=PLAYBOOK.format(kind=kind),
         inventory="localhost ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'",
         cmdline=" ".join(f"-e @{file}" for file in (SITE_VARIABLES, directory / "claim.json") if file.exists()),
+        settings={"pexpect_timeout": 1},  # how often it looks whether to stop, in seconds
         envvars={
+            RUN_VARIABLE: str(directory),
             "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
             "ANSIBLE_SSH_PIPELINING": "True",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(directory / "cp"),
@@ -145,7 +147,10 @@ def main(directory: Path) -> None:
         reporter = Reporter(api, claim)
         reporter.start()
         try:
-            outcome, reason = run_playbook(directory, claim["kind"], reporter)
+            try:
+                outcome, reason = run_playbook(directory, claim["kind"], reporter)
+            finally:
+                clean_up(directory)
             reporter.finished.set()
             reporter.join(30)
             if reporter.cancelled or outcome != "canceled":
@@ -156,8 +161,6 @@ def main(directory: Path) -> None:
                 })
         except StaleEpoch:
             log.warning("operation %s has ended or moved on; nothing to report", claim["operation_id"])
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
