@@ -8,12 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from testbed.site import ROOT, VENV, Site
 from tests.e2e.conftest import disk_files
-
-pytestmark = pytest.mark.long
 
 MARKER = os.urandom(24).hex().encode()
 ALLOCATION = "life"
