@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
@@ -147,6 +148,18 @@ class Site:
         """A node's front panel: ``set power 1`` presses the power button, ``get power`` looks at the light."""
         command = ["ip", "netns", "exec", self.namespace, str(self.lab / "nodes" / node / "chassis"), *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def wait_power(self, node: str, seconds: float) -> None:
+        """Until the node's power is on, noticed within hundredths of a second.
+
+        :raises TimeoutError: it is still off after ``seconds``.
+        """
+        running = self.lab / "nodes" / node / "qemu.pid"
+        deadline = time.monotonic() + seconds
+        while not running.exists():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{node} is still off after {seconds} s")
+            time.sleep(0.02)
 
     def pids(self, program: str) -> list[int]:
         """The process of ``inventory`` or ``worker`` and its children, children first."""

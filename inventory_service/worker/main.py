@@ -76,6 +76,7 @@ class Worker:
                 if len(self.running) >= self.parallel:
                     next(iter(self.running.values())).wait(1)
                 elif (claim := self.claim()) is not None:
+                    self.reap()  # it may be the next attempt of a run that was killed
                     self.start(claim)
             except subprocess.TimeoutExpired:
                 continue

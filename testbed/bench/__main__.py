@@ -4,16 +4,16 @@ Usage: python -m testbed.bench [--installer]
 """
 
 import json
-import re
-import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import urllib3
 
+from testbed.bench import boots, controller
 from testbed.bench.installer import install
 from testbed.clean import clean
 from testbed.client import Refused
@@ -42,34 +42,40 @@ def main() -> None:
 
 def measure(site: Site, progress: Progress) -> dict[str, Any]:
     """Everything, in one run on one site."""
-    results: dict[str, Any] = {"accelerator": "", "service": service_start(site, progress)}
+    results: dict[str, Any] = {"service": service_start(site, progress)}
     for playbook in ("metalpool.core.lab", "metalpool.core.setup", "metalpool.core.os_image"):
         with progress.step(playbook):
             site.playbook(playbook, site.variables, on_line=progress.task)
     site.register_images()
-    results["accelerator"] = json.loads((site.lab / "lab.json").read_text())["accelerator"]
-    results["service"] |= memory(site)
+    results = {"accelerator": json.loads((site.lab / "lab.json").read_text())["accelerator"]} | results
+    results["service"] |= controller.idle_memory(site)
     results["commission"] = steps(enlist_and_commission(site, progress, "b1")[0])
-    results["ephemeral boot"] = console_phases(site, "b1")
     enlist_and_commission(site, progress, "b2")
     key = site.state / "id_ed25519"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     with progress.step("one deploy"):
-        results["deploy of one"] = deploy(site, key, ["b1"])
+        one = results["deploy of one"] = deploy(site, key, ["b1"])
     with progress.step("floor: the same bytes by dd, the installed disk booted once"):
-        results["floor"] = floor(site, key, "b1")
+        results["floor of a deploy"] = floor(site, key, "b1")
     with progress.step("release"):
         results["release"] = release(site, ["b1"])
+    with progress.step("floor: the same kernel and bytes to a shell"):
+        shells = [boots.boot_to_a_shell(site, "b1") for _again in range(2)]
+        results["floor of the ephemeral boot"] = {"from iPXE to a shell": [round(seconds, 1) for seconds in shells]}
     with progress.step("two deploys at once"):
         results["deploy of two"] = deploy(site, key, ["b1", "b2"])
     with progress.step("two releases at once"):
-        release(site, ["b1", "b2"])
-    one = results["deploy of one"]["acquire to SSH"]
-    results["acquire to SSH against the floor"] = round(one / results["floor"]["sum"], 2)
+        results["release, one of two"] = release(site, ["b1", "b2"])
+    results["ratios"] = {
+        "acquire to SSH against its floor (at most 2.5)": round(one["acquire to SSH"] / results["floor of a deploy"]["sum"], 2),
+        "iPXE to SSH against iPXE to a shell (at most 1.5)": round(one["ephemeral boot"]["from iPXE to SSH"] / min(shells), 2),
+        "service start against importing its libraries (at most 2)": results["service"].pop("ratio"),
+    }
     if "--installer" in sys.argv:
         with progress.step("peer: Debian's installer"):
             seconds = install(site, "b1", key)
-        results["installer"] = {"seconds": round(seconds, 1), "times slower": round(seconds / one, 2)}
+        results["installer"] = {"seconds": round(seconds, 1)}
+        results["ratios"]["the installer against acquire to SSH (at least 4)"] = round(seconds / one["acquire to SSH"], 2)
     return results
 
 
@@ -105,80 +111,41 @@ def answers(site: Site) -> bool:
         return False
 
 
-def memory(site: Site) -> dict[str, Any]:
-    """Idle memory of service and worker, proportional set size, in MB."""
-    found = {}
-    for program in ("inventory", "worker"):
-        kib = 0
-        for pid in site.pids(program):
-            kib += int(re.search(r"^Pss: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1])  # type: ignore[index]
-        found[f"{program} MB"] = round(kib / 1024, 1)
-    return found | {"together MB": round(sum(found.values()), 1)}
-
-
 def steps(operation: dict[str, Any]) -> dict[str, float]:
     """Seconds of an operation's steps, and all of them."""
     found = {step["title"]: round(step["seconds"], 1) for step in operation["steps"] if step["seconds"]}
     return found | {"sum": round(sum(found.values()), 1)}
 
 
-def console_phases(site: Site, node: str) -> dict[str, float]:
-    """What the ephemeral OS printed of its last boot: seconds since the kernel's start."""
-    text = site.console(node)
-    last = text[text.rindex("Linux version"):] if "Linux version" in text else text
-    return {name: float(seconds) for name, seconds in re.findall(r"metalpool: phase (\w+) ([\d.]+)", last)}
-
-
-def worker_cpu(site: Site) -> tuple[float, float]:
-    """CPU seconds of the worker's ended children, and the most memory (MB) of any of them."""
-    pid = site.pids("worker")[-1]
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    ticks = int(fields[13]) + int(fields[14])
-    return ticks / 100, resource.getpagesize() / 1e6
-
-
 def deploy(site: Site, key: Path, nodes: list[str]) -> dict[str, Any]:
-    """Acquire and deploy; seconds until SSH lets the user in, steps, and what it cost the controller."""
-    cpu, _unused = worker_cpu(site)
-    peak = 0.0
-    started = time.monotonic()
+    """Acquire and deploy; seconds until SSH lets the user in, steps, the boot's phases, and what it cost the controller."""
+    before = controller.cpu(site)
     credentials = {"ssh_keys": [key.with_suffix(".pub").read_text().strip()]}
-    asked = [site.admin.post("/allocations", {"name": f"bench-{node}", "constraints": {"node": node}, "image": IMAGE,
-                                              "credentials": credentials}) for node in nodes]
-    pending = {one["operation"] for one in asked}
-    ended = []
-    while pending:
-        peak = max(peak, run_memory(site))
-        for identity in list(pending):
-            operation = site.admin.get(f"/operations/{identity}")
-            if operation["state"] not in ("queued", "running"):
-                assert operation["state"] == "succeeded", operation["reason"]
-                pending.remove(identity)
-                ended.append(operation)
-        time.sleep(0.5)
-    for node in nodes:
-        login(site, key, site.admin.get(f"/allocations/bench-{node}"))
-    seconds = time.monotonic() - started
-    site.admin.get("/whoami")
-    deadline = time.monotonic() + 30
-    while (spent := worker_cpu(site)[0] - cpu) == 0 and time.monotonic() < deadline:
-        time.sleep(0.5)  # the worker counts its children once it has reaped them
-    return {"acquire to SSH": round(seconds, 1), "controller CPU seconds per node": round(spent / len(nodes), 1),
-            "controller peak MB per node": round(peak / len(nodes), 1), "steps": steps(ended[0])}
+    with controller.Peak(site) as peak, boots.Console(site, nodes[0], boots.LANDMARKS) as console, ThreadPoolExecutor() as pool:
+        started = time.monotonic()
+        asked = [site.admin.post("/allocations", {"name": f"bench-{node}", "constraints": {"node": node}, "image": IMAGE,
+                                                  "credentials": credentials}) for node in nodes]
+        boot = pool.submit(watch_boot, site, nodes[0], console)
+        ended = [site.admin.wait_operation(one["operation"], 1800) for one in asked]
+        for node, operation in zip(nodes, ended, strict=True):
+            assert operation["state"] == "succeeded", operation["reason"]
+            login(site, key, site.admin.get(f"/allocations/bench-{node}"))
+        seconds = time.monotonic() - started
+    while len(site.pids("worker")) > 1:
+        time.sleep(0.2)  # the worker counts its children's time once it has reaped them
+    return {
+        "acquire to SSH": round(seconds, 1),
+        "controller CPU seconds per node": round((controller.cpu(site) - before) / len(nodes), 1),
+        "controller peak MB per node": round(peak.megabytes / len(nodes), 1),
+        "steps": steps(ended[0]),
+        "ephemeral boot": boot.result(),
+    }
 
 
-def run_memory(site: Site) -> float:
-    """Memory of all processes that carry operations out, right now, proportional set size in MB."""
-    marker = f"{site.state}/rack/runs/".encode()
-    kib = 0
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if marker in (process / "cmdline").read_bytes():
-                found = re.search(r"^Pss: +(\d+)", (process / "smaps_rollup").read_text(), re.M)
-                kib += int(found[1]) if found else 0
-        except OSError:
-            continue
-    return kib / 1024
+def watch_boot(site: Site, node: str, console: boots.Console) -> dict[str, float]:
+    """The phases of the next boot into the ephemeral OS."""
+    site.wait_power(node, 300)
+    return boots.ephemeral_boot(site, node, time.monotonic(), console)
 
 
 def login(site: Site, key: Path, allocation: dict[str, Any]) -> None:
@@ -192,12 +159,11 @@ def login(site: Site, key: Path, allocation: dict[str, Any]) -> None:
 def floor(site: Site, key: Path, node: str) -> dict[str, float]:
     """What nobody can go below: the same bytes written by dd in the same guest, and its installed disk booted once."""
     allocation = site.admin.get(f"/allocations/bench-{node}")
-    image = site.admin.get(f"/images/{IMAGE}")
+    mebibytes = site.admin.get(f"/images/{IMAGE}")["disk_bytes"] >> 20
     ssh = ["ssh", "-i", str(key), "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={site.state}/known_hosts",
            f"{allocation['ssh_user']}@{allocation['address']}"]
-    mebibytes = image["disk_bytes"] >> 20
-    started = time.monotonic()
     dd = f"sudo dd if=/dev/zero of=/floor bs=1M count={mebibytes} oflag=direct status=none"
+    started = time.monotonic()
     subprocess.run([*ssh, f"{dd} && sudo sync && sudo rm /floor"], check=True)
     written = time.monotonic() - started
     site.chassis(node, "set", "power", "0")
