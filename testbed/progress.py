@@ -4,7 +4,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 TASK = re.compile(r"^TASK \[(?:.* : )?(.*?)\] \**$")
@@ -74,7 +74,7 @@ class Progress:
             sys.stdout.flush()
 
 
-def table(rows: list[tuple[str, ...]], titles: tuple[str, ...]) -> str:
+def table(rows: Sequence[tuple[str, ...]], titles: tuple[str, ...]) -> str:
     """A table for people; the first column is left-aligned, numbers to the right."""
     widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
     lines = []

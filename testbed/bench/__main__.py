@@ -1,11 +1,7 @@
-"""``make bench``: measures on the site of its own and writes docs/benchmarks.md. One guest at a time, unless two are what is measured.
-
-Usage: python -m testbed.bench [--installer]
-"""
+"""``make bench``: measures on a site of its own and writes docs/benchmarks.json. One guest at a time, unless two are what is measured."""
 
 import json
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +9,7 @@ from typing import Any
 
 import urllib3
 
-from testbed.bench import boots, controller
-from testbed.bench.installer import install
+from testbed.bench import boots, controller, installer
 from testbed.clean import clean
 from testbed.client import Refused
 from testbed.demo import enlist_and_commission
@@ -43,9 +38,11 @@ def main() -> None:
 def measure(site: Site, progress: Progress) -> dict[str, Any]:
     """Everything, in one run on one site."""
     results: dict[str, Any] = {"service": service_start(site, progress)}
+    rack = f"{site.nodes_network}.1"
     for playbook in ("metalpool.core.lab", "metalpool.core.setup", "metalpool.core.os_image"):
-        with progress.step(playbook):
-            site.playbook(playbook, site.variables, on_line=progress.task)
+        with progress.step(playbook):  # Debian's installer does not go on without a router and a name server
+            site.playbook(playbook, site.variables | {"boot_server_dhcp_router": rack, "boot_server_dhcp_dns_servers": [rack]},
+                          on_line=progress.task)
     site.register_images()
     results = {"accelerator": json.loads((site.lab / "lab.json").read_text())["accelerator"]} | results
     results["service"] |= controller.idle_memory(site)
@@ -57,25 +54,28 @@ def measure(site: Site, progress: Progress) -> dict[str, Any]:
         one = results["deploy of one"] = deploy(site, key, ["b1"])
     with progress.step("floor: the same bytes by dd, the installed disk booted once"):
         results["floor of a deploy"] = floor(site, key, "b1")
+    installer.prepare()
+    with installer.Proxy(site) as proxy, progress.step("peer: debootstrap, kernel, boot loader and SSH server"):
+        peer = {"debootstrap and packages": round(installer.bootstrap(ssh(site, key, "b1"), proxy), 1)}
     with progress.step("release"):
         results["release"] = release(site, ["b1"])
     with progress.step("floor: the same kernel and bytes to a shell"):
         shells = [boots.boot_to_a_shell(site, "b1") for _again in range(2)]
         results["floor of the ephemeral boot"] = {"from iPXE to a shell": [round(seconds, 1) for seconds in shells]}
+    with installer.Proxy(site) as proxy, progress.step("peer: the installer's boot to its components"):
+        peer["installer boots"] = round(installer.boot_installer(site, "b1", proxy), 1)
+    peer["the installed system boots"] = results["floor of a deploy"]["boot"]
+    results["peer: Debian's installer, at least"] = peer | {"sum": round(sum(peer.values()), 1)}
     with progress.step("two deploys at once"):
         results["deploy of two"] = deploy(site, key, ["b1", "b2"])
     with progress.step("two releases at once"):
         results["release, one of two"] = release(site, ["b1", "b2"])
     results["ratios"] = {
         "acquire to SSH against its floor (at most 2.5)": round(one["acquire to SSH"] / results["floor of a deploy"]["sum"], 2),
+        "Debian's installer against acquire to SSH (at least 4)": round(sum(peer.values()) / one["acquire to SSH"], 2),
         "iPXE to SSH against iPXE to a shell (at most 1.5)": round(one["ephemeral boot"]["from iPXE to SSH"] / min(shells), 2),
         "service start against importing its libraries (at most 2)": results["service"].pop("ratio"),
     }
-    if "--installer" in sys.argv:
-        with progress.step("peer: Debian's installer"):
-            seconds = install(site, "b1", key)
-        results["installer"] = {"seconds": round(seconds, 1)}
-        results["ratios"]["the installer against acquire to SSH (at least 4)"] = round(seconds / one["acquire to SSH"], 2)
     return results
 
 
@@ -129,7 +129,7 @@ def deploy(site: Site, key: Path, nodes: list[str]) -> dict[str, Any]:
         ended = [site.admin.wait_operation(one["operation"], 1800) for one in asked]
         for node, operation in zip(nodes, ended, strict=True):
             assert operation["state"] == "succeeded", operation["reason"]
-            login(site, key, site.admin.get(f"/allocations/bench-{node}"))
+            subprocess.run([*ssh(site, key, node), "true"], check=True)
         seconds = time.monotonic() - started
     while len(site.pids("worker")) > 1:
         time.sleep(0.2)  # the worker counts its children's time once it has reaped them
@@ -148,29 +148,28 @@ def watch_boot(site: Site, node: str, console: boots.Console) -> dict[str, float
     return boots.ephemeral_boot(site, node, time.monotonic(), console)
 
 
-def login(site: Site, key: Path, allocation: dict[str, Any]) -> None:
-    """Log in as the user would, with the reported host key."""
-    known = site.state / "known_hosts"
+def ssh(site: Site, key: Path, node: str) -> list[str]:
+    """The command that logs in as the user would, with the reported host key."""
+    allocation = site.admin.get(f"/allocations/bench-{node}")
+    known = site.state / f"known_hosts.{node}"
     known.write_text("".join(f"{allocation['address']} {line}\n" for line in allocation["host_keys"]))
-    subprocess.run(["ssh", "-i", str(key), "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=yes",
-                    f"{allocation['ssh_user']}@{allocation['address']}", "true"], check=True)
+    return ["ssh", "-i", str(key), "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=yes",
+            f"{allocation['ssh_user']}@{allocation['address']}"]
 
 
 def floor(site: Site, key: Path, node: str) -> dict[str, float]:
     """What nobody can go below: the same bytes written by dd in the same guest, and its installed disk booted once."""
-    allocation = site.admin.get(f"/allocations/bench-{node}")
     mebibytes = site.admin.get(f"/images/{IMAGE}")["disk_bytes"] >> 20
-    ssh = ["ssh", "-i", str(key), "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={site.state}/known_hosts",
-           f"{allocation['ssh_user']}@{allocation['address']}"]
+    login = ssh(site, key, node)
     dd = f"sudo dd if=/dev/zero of=/floor bs=1M count={mebibytes} oflag=direct status=none"
     started = time.monotonic()
-    subprocess.run([*ssh, f"{dd} && sudo sync && sudo rm /floor"], check=True)
+    subprocess.run([*login, f"{dd} && sudo sync && sudo rm /floor"], check=True)
     written = time.monotonic() - started
     site.chassis(node, "set", "power", "0")
     site.chassis(node, "set", "boot", "default")
     started = time.monotonic()
     site.chassis(node, "set", "power", "1")
-    while subprocess.run([*ssh, "-o", "ConnectTimeout=1", "true"], check=False, capture_output=True).returncode:
+    while subprocess.run([*login[:-1], "-o", "ConnectTimeout=1", login[-1], "true"], check=False, capture_output=True).returncode:
         time.sleep(0.2)
     booted = time.monotonic() - started
     return {"dd": round(written, 1), "boot": round(booted, 1), "sum": round(written + booted, 1)}
