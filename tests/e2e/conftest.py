@@ -87,7 +87,18 @@ def commissioned(site: Site, enlisted: dict[str, dict[str, Any]]) -> dict[str, d
 @pytest.fixture(scope="session")
 def user_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The private SSH key of the user who acquires."""
-    key = tmp_path_factory.mktemp("user") / "id_ed25519"
+    return make_key(tmp_path_factory.mktemp("user"))
+
+
+@pytest.fixture(scope="session")
+def colleague_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The private SSH key of an extra user."""
+    return make_key(tmp_path_factory.mktemp("colleague"))
+
+
+def make_key(directory: Path) -> Path:
+    """A new private SSH key; its public half lies beside it."""
+    key = directory / "id_ed25519"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     return key
 

@@ -28,9 +28,18 @@ def ansible(site: Site, *words: str, environment: dict[str, str] | None = None) 
     return ended.stdout
 
 
-def test_acquire_survives_a_killed_service(site: Site, commissioned: dict[str, dict[str, Any]], user_key: Path) -> None:
+def bmc(site: Site, *words: str, user: str = "admin", password: str = "factory-2") -> subprocess.CompletedProcess[str]:
+    """ipmitool on the BMC of t2, with the account that its maker put there or another."""
+    address = site.admin.get("/nodes/t2")["bmc"]["address"]
+    return subprocess.run(["ipmitool", "-I", "lanplus", "-C", "3", "-H", address, "-U", user, "-E", *words],
+                          env=os.environ | {"IPMI_PASSWORD": password}, check=False, capture_output=True, text=True)
+
+
+def test_acquire_survives_a_killed_service(site: Site, commissioned: dict[str, dict[str, Any]],
+                                           user_key: Path, colleague_key: Path) -> None:
     """The service is killed with SIGKILL while the image is being written and started again; the deploy goes on."""
-    variables = {"mem": "2G", "image": "debian-12", "allocation": ALLOCATION, "ssh_key_file": f"{user_key}.pub"}
+    variables = {"mem": "2G", "image": "debian-12", "allocation": ALLOCATION, "ssh_key_file": f"{user_key}.pub",
+                 "extra_users": [{"name": "ops", "ssh_keys": [colleague_key.with_suffix(".pub").read_text().strip()]}]}
     killed = []
 
     def kill_once(line: str) -> None:
@@ -63,7 +72,7 @@ def test_the_inventory_verifies_the_first_connection(site: Site, user_key: Path)
     assert f"hello from {ALLOCATION}, Debian GNU/Linux 12" in printed
 
 
-def test_only_the_holders_key_opens_the_node(site: Site, user_key: Path, tmp_path: Path) -> None:
+def test_only_the_holders_keys_open_the_node(site: Site, user_key: Path, colleague_key: Path, tmp_path: Path) -> None:
     allocation = site.admin.get(f"/allocations/{ALLOCATION}")
     (tmp_path / "known_hosts").write_text("".join(f"{allocation['address']} {key}\n" for key in allocation["host_keys"]))
 
@@ -77,15 +86,22 @@ def test_only_the_holders_key_opens_the_node(site: Site, user_key: Path, tmp_pat
 
     own = login(allocation["ssh_user"], user_key)
     assert MARKER.decode() in own.stdout, own.stderr
+    other = login("ops", colleague_key)
+    assert other.returncode not in (0, 255) and "password is required" in other.stderr, "an extra user gets in, without sudo"
     assert all(line.split(":")[1][:1] in "!*" for line in own.stdout.splitlines() if ":" in line), "no password opens any account"
     rack_key = site.state / "rack" / "id_ed25519"
-    for user, key in (("root", user_key), ("root", rack_key), (allocation["ssh_user"], rack_key)):
+    for user, key in (("root", user_key), ("root", rack_key), (allocation["ssh_user"], rack_key), (allocation["ssh_user"], colleague_key)):
         refused = login(user, key)
         assert refused.returncode == 255 and "Permission denied" in refused.stderr, (user, key, refused.stdout, refused.stderr)
     assert any(contains(file, MARKER) for file in disk_files(site, "t2")), "the search that must find nothing later finds it now"
 
 
 def test_release_erases_and_proves_it(site: Site) -> None:
+    """Beside the disks, an account that the holder made on the BMC is shut."""
+    for words in (("set", "name", "5", "backdoor"), ("set", "password", "5", "open-sesame"), ("priv", "5", "4", "1"), ("enable", "5")):
+        done = bmc(site, "user", *words)
+        assert done.returncode == 0, done.stderr
+    assert bmc(site, "mc", "info", user="backdoor", password="open-sesame").returncode == 0
     bmc_before = site.admin.get("/nodes/t2")["bmc"]
     site.playbook("playbooks/release.yml", {"allocation": ALLOCATION})
     node = site.admin.get("/nodes/t2")
@@ -96,6 +112,7 @@ def test_release_erases_and_proves_it(site: Site) -> None:
     for file in disk_files(site, "t2"):
         assert not contains(file, MARKER), f"the previous user's bytes are still in {file}"
     assert node["bmc"] == bmc_before, "same account"
+    assert bmc(site, "mc", "info", user="backdoor", password="open-sesame").returncode != 0
     assert site.chassis("t2", "get", "power") == "power:0"
 
 
