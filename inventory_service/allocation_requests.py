@@ -13,7 +13,7 @@ from inventory_service.hostnames import check_hostname
 from inventory_service.images import find_image
 from inventory_service.models import Allocation, Image, Node, Operation, SshKey
 from inventory_service.node_records import find_node
-from inventory_service.operations.lookup import find_operation
+from inventory_service.operations.lookup import find_operation, say
 from inventory_service.operations.request import busy, open_operation, request_operation
 from inventory_service.problems import Conflict, Forbidden, Invalid, NotFound
 from inventory_service.services import Services
@@ -156,12 +156,32 @@ def held_allocation(session: Session, node: Node) -> Allocation | None:
 
 
 def request_for_node(
-    session: Session, services: Services, caller: Caller, node: Node, kind: str, parameters: dict[str, Any]
+    session: Session,
+    services: Services,
+    caller: Caller,
+    node: Node,
+    kind: str,
+    parameters: dict[str, Any],
+    *,
+    by_hand: bool = False,
 ) -> Operation:
     """Ask for an operation by the node's name: an administrator for any, a user for the node that is theirs.
 
+    :param by_hand: for administrators: workers leave it to a playbook that claims it by the node's name
     :raises Forbidden: the node is not the caller's, or only an administrator may do that
     """
+    if by_hand and not caller.is_admin:
+        raise Forbidden("only an administrator runs an operation's playbook by hand")
+    operation = _request(session, services, caller, node, kind, parameters)
+    if by_hand and operation.state == "queued":
+        operation.heartbeat = False
+        say(session, operation, "waits for a playbook that is run by hand and claims it")
+    return operation
+
+
+def _request(
+    session: Session, services: Services, caller: Caller, node: Node, kind: str, parameters: dict[str, Any]
+) -> Operation:
     allocation = held_allocation(session, node)
     if not caller.is_admin and (allocation is None or allocation.user_id != caller.user_id or kind == "commission"):
         raise Forbidden(f"{kind} of node {node.name} is for administrators, or for whoever holds the node")

@@ -65,4 +65,4 @@ def request_by_node(name: str, wanted: OperationIn) -> dict[str, Any]:
         parameters = DeployIn.model_validate(parameters).model_dump()
     with parts.database.write() as session:
         node = find_node(session, name)
-        return operation_document(request_for_node(session, parts, who, node, wanted.kind, parameters))
+        return operation_document(request_for_node(session, parts, who, node, wanted.kind, parameters, by_hand=wanted.by_hand))

@@ -12,8 +12,8 @@ from inventory_service.api.authentication import by_token, caller, services
 from inventory_service.api.schemas.worker import Claim, ClaimIn
 from inventory_service.api.waiting import wait_for
 from inventory_service.documents.claim import claim_document
-from inventory_service.models import Node, Operation, Rack
-from inventory_service.operations.claim import claim_next
+from inventory_service.models import Rack
+from inventory_service.operations.claim import claim_next, claimable
 from inventory_service.problems import NotFound
 
 bp = APIBlueprint("worker_claims", __name__, url_prefix="/api/v1", tag="Worker")
@@ -32,9 +32,7 @@ def claim(rack: str, wanted: ClaimIn) -> dict[str, Any] | Response:
         rack_id = session.scalar(select(Rack.id).where(Rack.name == rack))
     if rack_id is None:
         raise NotFound("rack", rack)
-    waiting = select(Operation.id).where(Operation.state == "queued", Operation.rack_id == rack_id).limit(1)
-    if wanted.node is not None:
-        waiting = waiting.join(Node, Node.id == Operation.node_id).where(Node.name == wanted.node)
+    waiting = claimable(rack_id, wanted.node).limit(1)
 
     def look() -> dict[str, Any] | None:
         with parts.database.read() as session:

@@ -22,6 +22,7 @@ class Operation(Base):
     """A row that says what is to be done, who does it and until when it may be silent.
 
     ``epoch`` grows with every claim and every loss of a worker: a report that carries another one is refused.
+    ``heartbeat`` is false for one that a playbook run by hand carries out, or is to claim.
     """
 
     __tablename__ = "operation"

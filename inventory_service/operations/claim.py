@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
@@ -13,6 +13,17 @@ from inventory_service.config import Settings
 from inventory_service.events import record
 from inventory_service.models import Node, Operation, Rack
 from inventory_service.operations.lookup import changed, find_operation, say
+
+
+def claimable(rack_id: int, node: str | None) -> Select[str]:
+    """Ids of the operations that wait for a worker of the rack.
+
+    :param node: those on this node, also when they were asked for by a playbook that is run by hand and wait for it
+    """
+    waiting = select(Operation.id).where(Operation.state == "queued", Operation.rack_id == rack_id)
+    if node is None:
+        return waiting.where(Operation.heartbeat)
+    return waiting.join(Node, Node.id == Operation.node_id).where(Node.name == node)
 
 
 def claim_next(
@@ -31,11 +42,11 @@ def claim_next(
     :param node: only an operation on this node
     :param heartbeat: False for a playbook that was started by hand: its lease lasts as long as its steps may
     """
-    waiting = select(Operation.id).where(Operation.state == "queued", Operation.rack_id == rack.id)
-    if node is not None:
-        waiting = waiting.join(Node, Node.id == Operation.node_id).where(Node.name == node)
     waiting = (
-        waiting.order_by(Operation.queued_at, Operation.id).limit(1).with_for_update(of=Operation, skip_locked=True)
+        claimable(rack.id, node)
+        .order_by(Operation.queued_at, Operation.id)
+        .limit(1)
+        .with_for_update(of=Operation, skip_locked=True)
     )
     now = clock.now()
     first_step = timedelta(seconds=settings.first_step_seconds)

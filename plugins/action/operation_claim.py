@@ -69,7 +69,7 @@ class ActionModule(OperationAction):
                     f"wait for it or cancel it first (id {current['id']})"
                 )
             return False
-        asked = {"kind": kind, "parameters": self.params["parameters"]}
+        asked = {"kind": kind, "parameters": self.params["parameters"], "by_hand": not self.params["heartbeat"]}
         self.api.post(f"/nodes/{segment(name)}/operations", asked, repeatable=False)
         return True
 

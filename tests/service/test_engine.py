@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from inventory_service import clock
 from inventory_service.models import Boot, Operation
 from inventory_service.operations.watch import judge
-from tests.service.world import Work, World, facts, until
+from tests.service.world import KEY, Work, World, facts, until
 
 
 def _deploying(world: World, node: str = "m1", **claim: Any) -> Work:
@@ -95,6 +95,20 @@ def test_playbook_by_hand_needs_no_heartbeat_and_is_not_started_again(make_world
     time.sleep(1.5)
     assert work.show()["state"] == "running"
     assert "power_on exceeded" in _ended(work)["reason"]
+
+
+def test_workers_leave_what_a_playbook_by_hand_asked_for(world: World) -> None:
+    world.add_node("m1")
+    operation = world.post("/nodes/m1/operations", {"kind": "commission", "by_hand": True})
+    claims = f"/racks/{world.settings.default_rack}/claims"
+    world.ask("POST", claims, {"ssh_public_key": KEY, "wait": 0}, token=world.worker, expect=204)
+    work = Work(world, "m1", heartbeat=False, token=world.admin)
+    assert work.id == operation["id"]
+
+
+def test_only_an_administrator_asks_for_an_operation_by_hand(world: World) -> None:
+    world.add_node("m1")
+    world.ask("POST", "/nodes/m1/operations", {"kind": "release", "by_hand": True}, token=world.token("eve", "user"), expect=403)
 
 
 def test_cancel_of_a_queued_operation_is_immediate(world: World) -> None:

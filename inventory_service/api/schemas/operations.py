@@ -14,6 +14,7 @@ class OperationIn(Request):
 
     kind: str
     parameters: Document = Field(default_factory=dict)
+    by_hand: bool = Field(default=False, description="No worker takes it: it waits for a claim that names the node.")
 
 
 class OperationFilter(Page):
