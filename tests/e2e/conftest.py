@@ -17,7 +17,7 @@ from testbed.progress import Progress
 from testbed.site import Site
 
 # The tests' limits are short where a fault must run into them, and wide where a slow machine must not.
-SETTINGS = {"step_limits": {"commission.boot": 400, "deploy.boot": 240, "deploy.first_boot": 900}}
+SETTINGS = {"step_limits": {"commission.boot": 400, "deploy.boot": 240, "deploy.first_boot": 900, "release.boot": 200}}
 NODES: list[dict[str, Any]] = [
     {"name": "t1", "memory": "1G", "cpus": 1, "firmware": "bios", "disks": [{"size": "6G", "kind": "ssd"}],
      "bmc": {"username": "admin", "password": "factory-1"}},

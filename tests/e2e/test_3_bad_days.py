@@ -195,15 +195,17 @@ def test_an_impostor_that_asks_first_gets_nothing(site: Site, waiting: str) -> N
     allocation = site.admin.get("/allocations/checksum")
     assert allocation["state"] == "active"
     assert allocation["address"] != f"{site.nodes_network}.66"
+    assert release(site, "checksum")["state"] == "succeeded"
 
 
 def test_a_node_that_never_boots_fails_in_time_and_can_be_retried(site: Site, waiting: str) -> None:
     """Its network cable is out: no DHCP, no boot. The release fails at its step's limit; nothing is handed out dirty."""
-    tap = next(line.split(":")[1].strip() for line in subprocess.run(
-        ["ip", "-n", site.namespace, "-o", "link"], capture_output=True, text=True, check=True).stdout.splitlines() if waiting in line)
-    subprocess.run(["ip", "-n", site.namespace, "link", "set", tap.split("@")[0], "down"], check=True)
+    taken = site.admin.post("/allocations", {"name": "cable", "constraints": {"node": waiting}, "deploy": False})
+    assert (taken["state"], taken["operation"]) == ("allocated", None)
+    cable = ["ip", "-n", site.namespace, "link", "set", site.machines[waiting]["interfaces"][0]["tap"]]
+    subprocess.run([*cable, "down"], check=True)
     try:
-        operation = site.admin.delete("/allocations/checksum")
+        operation = site.admin.delete("/allocations/cable")
         limit = next(step["limit_seconds"] for step in operation["steps"] if step["name"] == "boot")
         wait_step(site, operation["id"], "boot")
         started = time.monotonic()
@@ -211,10 +213,10 @@ def test_a_node_that_never_boots_fails_in_time_and_can_be_retried(site: Site, wa
         assert ended["state"] == "failed" and "boot" in ended["reason"]
         assert time.monotonic() - started < limit + SLACK_SECONDS
     finally:
-        subprocess.run(["ip", "-n", site.namespace, "link", "set", tap.split("@")[0], "up"], check=True)
+        subprocess.run([*cable, "up"], check=True)
     assert site.admin.get(f"/nodes/{waiting}")["state"] == "failed_releasing"
-    assert site.admin.get("/allocations/checksum")["state"] != "released"
-    assert release(site, "checksum")["state"] == "succeeded"
+    assert site.admin.get("/allocations/cable")["state"] != "released"
+    assert release(site, "cable")["state"] == "succeeded"
     assert site.admin.get(f"/nodes/{waiting}")["state"] == "ready"
 
 
