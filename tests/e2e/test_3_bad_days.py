@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from inventory_service.worker.leftovers import processes_of
 from testbed.client import Refused
 from testbed.site import Site
 from tests.e2e.conftest import log_of
@@ -122,6 +123,19 @@ def register(site: Site, name: str, **changes: Any) -> None:
     fields = {key: value for key, value in image(site).items() if key in
               ("os", "version", "arch", "url", "format", "sha256", "size_bytes", "disk_bytes", "default_user", "boot")}
     site.admin.post("/images", fields | {"name": name} | changes)
+
+
+def test_a_cancelled_operation_ends_soon_and_nothing_of_it_goes_on(site: Site, commissioned: dict[str, dict[str, Any]]) -> None:
+    operation = site.admin.post("/nodes/t1/operations", {"kind": "commission"})
+    wait_step(site, operation["id"], "boot")
+    runs = list((site.state / "rack" / "runs").glob("commission-*"))
+    assert runs and all(processes_of(run) for run in runs)
+    started = time.monotonic()
+    site.admin.post(f"/operations/{operation['id']}/cancel")
+    assert site.admin.wait_operation(operation["id"], SLACK_SECONDS)["state"] == "cancelled"
+    assert time.monotonic() - started < SLACK_SECONDS
+    assert not [run for run in runs if run.exists() or processes_of(run)]
+    assert site.admin.get("/nodes/t1")["state"] == "failed_commissioning"
 
 
 def test_a_wrong_checksum_is_found_and_nothing_of_the_image_can_boot(site: Site, waiting: str) -> None:
