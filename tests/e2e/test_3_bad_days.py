@@ -243,8 +243,8 @@ def bad_bmc(site: Site, name: str, bmc: dict[str, Any]) -> dict[str, Any]:
 
 def make_bmc(change: Callable[[dict[str, Any]], None], site: Site) -> dict[str, Any]:
     """The access to the second machine's BMC, with one thing wrong."""
-    address = site.admin.get("/nodes/t2")["bmc"]["address"]
-    bmc = {"kind": "ipmi", "address": address, "port": 623, "username": "admin", "password": "nonsense-wrong"}
+    known = site.admin.get("/nodes/t2")["bmc"]
+    bmc = {"kind": "ipmi", "address": known["address"], "port": 623, "username": known["username"], "password": "nonsense-wrong"}
     change(bmc)
     return bmc
 
