@@ -19,8 +19,6 @@ from testbed.client import Refused
 from testbed.site import Site
 from tests.e2e.conftest import log_of
 
-pytestmark = pytest.mark.long
-
 SLACK_SECONDS = 60
 """The promise: a fault shows within this time plus the step's own limit."""
 
@@ -212,6 +210,7 @@ def test_an_impostor_that_asks_first_gets_nothing(site: Site, waiting: str) -> N
     assert release(site, "checksum")["state"] == "succeeded"
 
 
+@pytest.mark.long
 def test_a_node_that_never_boots_fails_in_time_and_can_be_retried(site: Site, waiting: str) -> None:
     """Its network cable is out: no DHCP, no boot. The release fails at its step's limit; nothing is handed out dirty."""
     taken = site.admin.post("/allocations", {"name": "cable", "constraints": {"node": waiting}, "deploy": False})
