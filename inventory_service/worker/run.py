@@ -7,6 +7,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +20,12 @@ from inventory_service.worker.leftovers import RUN_VARIABLE, clean_up
 
 HEARTBEAT_SECONDS = 5
 """A sixth of the service's default lease: several beats may be lost before the operation is."""
+
+LINES_SECONDS = 1
+"""How long a line of the log may wait for others to go with it."""
+
+LINES_AT_ONCE = 1000
+"""As many as the service takes in one request."""
 
 PLAYBOOK = "metalpool.core.operations.{kind}"
 
@@ -40,17 +47,22 @@ class Reporter(threading.Thread):
         self.path = f"/operations/{claim['operation_id']}"
         self.epoch = claim["epoch"]
         self.lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.unsent: list[str] = []
         self.ended = threading.Event()
         self.finished = threading.Event()
         self.cancelled = False
 
     def run(self) -> None:
+        beat = time.monotonic()
         while not self.ended.is_set():
-            last = self.finished.wait(HEARTBEAT_SECONDS)
+            last = self.finished.wait(LINES_SECONDS)
             try:
                 self.send_lines()
                 if last:
                     return
+                if time.monotonic() - beat < HEARTBEAT_SECONDS:
+                    continue
+                beat = time.monotonic()
                 if self.api.post(f"{self.path}/heartbeat", {"epoch": self.epoch})["cancel"]:
                     self.cancelled = True
                     self.ended.set()
@@ -61,12 +73,12 @@ class Reporter(threading.Thread):
                 log.warning("heartbeat not answered: %s", error)
 
     def send_lines(self) -> None:
-        """Forward the lines that have gathered, in order."""
-        lines = []
+        """Forward the lines that have gathered, in order; what the service did not take is kept for the next time."""
         while not self.lines.empty():
-            lines.append(self.lines.get())
-        if lines:
-            self.api.post(f"{self.path}/log", {"epoch": self.epoch, "lines": lines})
+            self.unsent.append(self.lines.get())
+        while self.unsent:
+            self.api.post(f"{self.path}/log", {"epoch": self.epoch, "lines": self.unsent[:LINES_AT_ONCE]})
+            del self.unsent[:LINES_AT_ONCE]
 
 
 class Outcome:
