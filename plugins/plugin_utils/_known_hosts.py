@@ -42,7 +42,7 @@ def write(path: str, source: str, hosts: Iterable[Host], keep_source: bool = Fal
 
     :param path: the file; its directory is made when it is missing
     :param source: who says so, such as the service's URL; it becomes the comment of the lines
-    :param keep_source: keep what the source said of other addresses
+    :param keep_source: keep what the source said of other addresses, and lines that say the same already, whoever wrote them
     :returns: whether the file changed
     :raises ValueError: an address or a key would spoil the file
     """
@@ -52,10 +52,12 @@ def write(path: str, source: str, hosts: Iterable[Host], keep_source: bool = Fal
             raise ValueError(f"{host.address!r} is not an address")
     path = os.path.expanduser(path)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    replaced = {host.address for host in hosts}
     with open(f"{path}.lock", "a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = _read(path)
+        if keep_source:
+            hosts = [host for host in hosts if _keys_of(before, host.address) != {_key(key) for key in host.keys}]
+        replaced = {host.address for host in hosts}
         kept = [
             line
             for line in before
@@ -67,6 +69,12 @@ def write(path: str, source: str, hosts: Iterable[Host], keep_source: bool = Fal
             return False
         _replace(path, after)
         return True
+
+
+def _keys_of(lines: list[str], address: str) -> set[str]:
+    """The keys that stand in the file for an address."""
+    words = [line.split(" ", 3) for line in lines]
+    return {" ".join(word[1:3]) for word in words if word[0] == address}
 
 
 def _key(key: str) -> str:

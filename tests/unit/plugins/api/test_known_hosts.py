@@ -39,6 +39,15 @@ def test_services_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert len(lines(path)) == 2
 
 
+def test_what_another_has_written_already_is_no_change(tmp_path: Path) -> None:
+    path = tmp_path / "known_hosts"
+    host = Host("10.0.0.1", (f"{KEY}1", f"{KEY}2 comment"))
+    assert write(str(path), "https://a", [host])
+    assert not write(str(path), "metalpool", [host], keep_source=True)
+    assert write(str(path), "metalpool", [Host("10.0.0.1", (f"{KEY}1",))], keep_source=True)
+    assert lines(path) == [f"10.0.0.1 {KEY}1 metalpool"]
+
+
 def test_an_address_has_the_keys_of_its_last_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "known_hosts"
     write(str(path), "https://a", [Host("10.0.0.1", ("ecdsa-sha2-nistp256 AAAA", f"{KEY}1"))])
