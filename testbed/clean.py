@@ -2,11 +2,13 @@
 
 import shutil
 import sys
+from pathlib import Path
 
 from testbed.demo import PROFILE
 from testbed.progress import Progress
 from testbed.site import Site
 
+LOGS = Path("/var/log/metalpool")
 ABSENT = {f"{role}_state": "absent" for role in ("virtual_lab", "boot_server", "inventory_service", "rack_worker")}
 
 
@@ -17,6 +19,8 @@ def clean(site: Site, progress: Progress) -> None:
     with progress.step("Virtual lab taken away"):
         site.playbook("metalpool.core.lab", site.variables | ABSENT, on_line=progress.task)
     shutil.rmtree(site.state, ignore_errors=True)
+    for log in LOGS.glob(f"{site.name}-*.log"):
+        log.unlink()
 
 
 def main() -> int:
