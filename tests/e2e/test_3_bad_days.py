@@ -180,16 +180,19 @@ def test_a_killed_worker_and_a_power_cut_end_in_a_deploy_that_works(site: Site, 
     assert site.admin.get("/allocations/checksum")["state"] == "failed"
 
 
-def impostor(site: Site, node: dict[str, Any], boot: str | None) -> tuple[str, int]:
-    """Another machine on the wire: takes the node's MAC, asks for its boot script first, and checks in with a guess."""
-    http = urllib3.PoolManager(retries=False)
+def boot_script(site: Site, node: dict[str, Any]) -> str:
+    """What the boot server tells a machine that takes the node's MAC and identity."""
     query = f"mac={node['interfaces'][0]['mac']}&uuid={node['uuid']}&platform=efi"
-    script = http.request("GET", f"{site.boot_url}/boot/ipxe?{query}").data.decode()
+    return urllib3.request("GET", f"{site.boot_url}/boot/ipxe?{query}", retries=False).data.decode()
+
+
+def check_in(site: Site, node: dict[str, Any], script: str, token: str | None) -> tuple[str, int]:
+    """Check in as another machine with what it was told, and a guess for what it does not know: the answer and its status."""
     boot = next(word.split("=", 1)[1] for word in script.split() if word.startswith("metalpool.boot="))
-    answer = http.request("POST", f"{site.boot_url}/boot/checkin", json={
-        "boot": boot, "nonce": "00" * 12, "token": None, "host_key": KEYS[0].rsplit(" ", 1)[0], "address": f"{site.nodes_network}.66",
-        "uuid": node["uuid"], "macs": [node["interfaces"][0]["mac"]]})
-    return script + answer.data.decode(), answer.status
+    answer = urllib3.request("POST", f"{site.boot_url}/boot/checkin", retries=False, json={
+        "boot": boot, "nonce": None if token else "00" * 12, "token": token, "host_key": KEYS[0].rsplit(" ", 1)[0],
+        "address": f"{site.nodes_network}.66", "uuid": node["uuid"], "macs": [node["interfaces"][0]["mac"]]})
+    return answer.data.decode(), answer.status
 
 
 def test_an_impostor_that_asks_first_gets_nothing(site: Site, waiting: str) -> None:
@@ -197,8 +200,10 @@ def test_an_impostor_that_asks_first_gets_nothing(site: Site, waiting: str) -> N
     operation = site.admin.post("/allocations/checksum/deploy", {"image": "debian-12"})
     wait_step(site, operation["id"], "boot")
     node = site.admin.get(f"/nodes/{waiting}")
-    text, status = impostor(site, node, None)
+    script = boot_script(site, node)
+    answer, status = check_in(site, node, script, None)
     assert status == 403
+    text = script + answer
     assert "ssh-ed25519" not in text and "metalpool.token" not in text
     events = json.dumps(site.admin.get(f"/nodes/{waiting}/events"))
     assert "security.checkin-refused" in events
@@ -231,6 +236,30 @@ def test_a_node_that_never_boots_fails_in_time_and_can_be_retried(site: Site, wa
     assert site.admin.get("/allocations/cable")["state"] != "released"
     assert release(site, "cable")["state"] == "succeeded"
     assert site.admin.get(f"/nodes/{waiting}")["state"] == "ready"
+
+
+@pytest.mark.long
+def test_a_node_without_a_known_bmc_boots_by_a_token_that_works_once(site: Site, waiting: str) -> None:
+    """Registered by hand with no BMC, under the weaker policy; a person presses the power button, and somebody listens on the wire."""
+    known = site.admin.get(f"/nodes/{waiting}")
+    site.chassis(waiting, "set", "power", "0")
+    site.admin.delete(f"/nodes/{waiting}")
+    interfaces = [{"mac": interface["mac"]} for interface in known["interfaces"]]
+    site.admin.post("/nodes", {"name": waiting, "arch": "amd64", "interfaces": interfaces, "weak_boot_token": True})
+    operation = site.admin.post(f"/nodes/{waiting}/operations", {"kind": "commission"})
+    wait_step(site, operation["id"], "boot")
+    script = boot_script(site, known)
+    token = next(word.split("=", 1)[1] for word in script.split() if word.startswith("metalpool.token="))
+    site.chassis(waiting, "set", "boot", "pxe")
+    site.chassis(waiting, "set", "power", "1")
+    wait_step(site, operation["id"], "inventory")
+    text, status = check_in(site, known, script, token)
+    assert status == 403 and "ssh-ed25519" not in text
+    events = [event["kind"] for event in site.admin.get(f"/nodes/{waiting}/events")["items"]]
+    assert "security.token-reuse" in events
+    ended = site.admin.wait_operation(operation["id"], 600)
+    assert ended["state"] == "succeeded", log_of(site, operation["id"])
+    assert site.admin.get(f"/nodes/{waiting}")["bmc"]["username"] == "metalpool", "found in-band, and proved"
 
 
 def bad_bmc(site: Site, name: str, bmc: dict[str, Any]) -> dict[str, Any]:
