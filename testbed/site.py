@@ -46,6 +46,7 @@ class Site:
         self.namespace = f"{name}-lab"
         self.ca_file = state / "service" / "tls" / "ca.crt"
         self.admin_token_file = state / "service" / "admin.token"
+        self.site_directory = state / "site"
         self.settings: Variables = {}
         self.nodes: list[Variables] | None = None
 
@@ -83,6 +84,7 @@ class Site:
             "rack_worker_ca_file": str(self.ca_file),
             "rack_worker_boot_url": self.boot_url,
             "rack_worker_collections_path": str(ROOT / ".ansible" / "collections"),
+            "rack_worker_site_directory": str(self.site_directory),
             "rack_worker_name": f"{self.name}-worker",
         }
         if self.nodes is not None:

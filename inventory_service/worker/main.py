@@ -27,7 +27,7 @@ log = logging.getLogger("metalpool.worker")
 class Worker:
     """Claims operations and keeps count of the processes that carry them out.
 
-    :param variables: what every playbook gets beside its claim: ``metalpool_api``, ``metalpool_boot_url``.
+    :param variables: what every playbook gets beside its claim: ``metalpool_api``, ``metalpool_boot_url``, ``site_hooks_directory``.
     :param directory: where the worker's SSH key and the run directories live.
     :param parallel: operations at the same time, at most.
     """
@@ -136,14 +136,17 @@ def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
 @click.option("--rack", default="local", help="Name of the rack this worker stands in.")
 @click.option("--directory", type=click.Path(file_okay=False, path_type=Path), default=Path("/var/lib/metalpool/rack"),
               help="Where the worker keeps its SSH key and its run directories.")
+@click.option("--site-directory", type=click.Path(file_okay=False, path_type=Path), default=Path("/etc/metalpool/site"),
+              help="The site's own tasks, and variables.yml with variables of the roles.")
 @click.option("--parallel", type=click.IntRange(1, 64), default=4, help="Operations at the same time, at most.")
-def main(url: str, token_file: Path, ca_file: Path | None, boot_url: str, rack: str, directory: Path, parallel: int) -> None:
+def main(url: str, token_file: Path, ca_file: Path | None, boot_url: str, rack: str, directory: Path,
+         site_directory: Path, parallel: int) -> None:
     """Claim the operations of one rack and run the collection's playbooks for them."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     connection = {"url": url, "token_file": str(token_file.resolve())}
     if ca_file:
         connection["ca_file"] = str(ca_file.resolve())
-    variables = {"metalpool_api": connection, "metalpool_boot_url": boot_url.rstrip("/")}
+    variables = {"metalpool_api": connection, "metalpool_boot_url": boot_url.rstrip("/"), "site_hooks_directory": str(site_directory)}
     worker = Worker(Api(url, token_file, ca_file), variables, rack, directory, parallel)
     remove_abandoned_runs(directory / "runs")
     signal.signal(signal.SIGTERM, interrupt)

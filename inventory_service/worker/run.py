@@ -29,8 +29,8 @@ LINES_AT_ONCE = 1000
 
 PLAYBOOK = "metalpool.core.operations.{kind}"
 
-SITE_VARIABLES = Path("/etc/metalpool/site/variables.yml")
-"""Where a site sets variables of the roles, such as ``deploy_boot_method``."""
+SITE_VARIABLES = "variables.yml"
+"""File in the site's directory that sets variables of the roles, such as ``deploy_boot_method``."""
 
 log = logging.getLogger("metalpool.run")
 
@@ -101,9 +101,10 @@ class Outcome:
         return False
 
 
-def run_playbook(directory: Path, kind: str, reporter: Reporter) -> tuple[str, str]:
+def run_playbook(directory: Path, kind: str, reporter: Reporter, site: Path) -> tuple[str, str]:
     """Run the operation's playbook.
 
+    :param site: the site's own directory, see :data:`SITE_VARIABLES`
     :return: outcome (``succeeded``, ``failed`` or ``canceled``) and, for a failure, its reason.
     """
     outcome = Outcome(reporter)
@@ -112,7 +113,7 @@ def run_playbook(directory: Path, kind: str, reporter: Reporter) -> tuple[str, s
         private_data_dir=str(directory),
         playbook=PLAYBOOK.format(kind=kind),
         inventory="localhost ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'",
-        cmdline=" ".join(f"-e @{file}" for file in (SITE_VARIABLES, directory / "claim.json") if file.exists()),
+        cmdline=" ".join(f"-e @{file}" for file in (site / SITE_VARIABLES, directory / "claim.json") if file.exists()),
         settings={"pexpect_timeout": 1},  # how often it looks whether to stop, in seconds
         envvars={
             RUN_VARIABLE: str(directory),
@@ -160,7 +161,7 @@ def main(directory: Path) -> None:
         reporter.start()
         try:
             try:
-                outcome, reason = run_playbook(directory, claim["kind"], reporter)
+                outcome, reason = run_playbook(directory, claim["kind"], reporter, Path(document["site_hooks_directory"]))
             finally:
                 clean_up(directory)
             reporter.finished.set()

@@ -1,7 +1,7 @@
 """The peer: what Debian's own installer cannot be faster than, measured from its real parts on the same virtual machine.
 
 The whole installer needs its components (udebs) from a mirror that has them; many mirrors and caches keep only debs. So two parts
-are measured, and the rest of the installer's work (its components, partitioning, configuration) counts as nothing:
+are measured, and the rest of the installer's work (its components, partitioning, configuration, the initrd) counts as nothing:
 it boots over PXE until it begins to load components, and debootstrap, kernel, boot loader and SSH server are installed in the guest.
 """
 
@@ -38,7 +38,7 @@ boot
 
 BOOTSTRAP = """\
 set -e
-export http_proxy={proxy} DEBIAN_FRONTEND=noninteractive LC_ALL=C
+export http_proxy={proxy} DEBIAN_FRONTEND=noninteractive LC_ALL=C INITRD=No
 apt-get update -q
 apt-get install -qy --no-install-recommends debootstrap
 rm -rf /peer

@@ -63,7 +63,7 @@ def test_a_cancelled_run_leaves_no_process(claim: Path) -> None:
         reporter.ended.set()
 
     threading.Thread(target=cancel, daemon=True).start()
-    assert run.run_playbook(claim, "deploy", reporter) == ("canceled", "")  # type: ignore[arg-type]
+    assert run.run_playbook(claim, "deploy", reporter, claim) == ("canceled", "")  # type: ignore[arg-type]
     assert processes_of(claim), "ansible-runner alone leaves the task running; were it not so, clean_up could go"
     run.clean_up(claim)
     assert not processes_of(claim)
@@ -78,7 +78,7 @@ run.PLAYBOOK = {str(run.PLAYBOOK)!r}
 class Reporter: lines, ended = queue.SimpleQueue(), threading.Event()
 lock = open({str(claim / "claim.json")!r})
 fcntl.flock(lock, fcntl.LOCK_EX)
-run.run_playbook(pathlib.Path({str(claim)!r}), "deploy", Reporter)
+run.run_playbook(pathlib.Path({str(claim)!r}), "deploy", Reporter, pathlib.Path("/nowhere"))
 """
     with subprocess.Popen([sys.executable, "-c", program]) as process:
         wait_until((claim / "started").exists)
