@@ -29,7 +29,8 @@ test: $(VENV)/ready ## All the tests, the boots included (under 50 minutes on tw
 	bash tests/checks.sh
 	python -m pytest -n 2 --dist loadfile -m "not boot and not long and not bench" --ignore tests/integration_lab
 	python -m pytest -m "not long and not bench" tests/integration_lab
-	python -m pytest -m "boot and not long and not bench" tests/node tests/e2e
+	python -m pytest -m "boot and not long and not bench" tests/e2e
+	python -m pytest -m "boot and not long and not bench" tests/node
 
 test-quick: $(VENV)/ready ## The tests without boots
 	bash tests/checks.sh

@@ -13,7 +13,8 @@ import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-EPHEMERAL = Path(os.environ.get("METALPOOL_EPHEMERAL", "/var/lib/metalpool/www/ephemeral/current"))
+BUILDS = Path("/var/cache/metalpool/ephemeral_os")
+EPHEMERAL = max(BUILDS.glob("*/"), key=lambda build: build.stat().st_mtime, default=BUILDS / "none-built-yet")
 OVMF = Path("/usr/share/OVMF")
 MIB = 1 << 20
 # serial number -> how QEMU attaches the drive of that name
