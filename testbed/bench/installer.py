@@ -16,6 +16,8 @@ from testbed.site import Site
 PACKAGE = "debian-installer-12-netboot-amd64"
 NETBOOT = Path("/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64")
 PROXY_PORT = 3128
+TIMED_OUT = 124
+"""Exit code of timeout(1)."""
 
 PRESEED = """\
 d-i debian-installer/locale string en_US.UTF-8
@@ -85,14 +87,18 @@ def prepare() -> None:
                    stdout=subprocess.DEVNULL)
 
 
-def bootstrap(ssh: list[str], proxy: Proxy) -> float:
+def bootstrap(ssh: list[str], proxy: Proxy, limit: float) -> float:
     """Seconds that debootstrap and the packages of a bootable system need in a guest that runs already; it has its disk and network.
 
     :param ssh: command that logs in to the guest as a user who may use sudo.
+    :param limit: seconds after which it is ended and counts as having taken that long; it takes a quarter of an hour under emulation.
     """
     host, path = mirror()
     script = BOOTSTRAP.format(proxy=proxy.url, mirror=f"http://{host}{path}")
-    ended = subprocess.run([*ssh, f"sudo sh -c {shlex.quote(script)}"], check=False, capture_output=True, text=True)
+    command = [*ssh, f"sudo timeout {limit:.0f} sh -c {shlex.quote(script)}"]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    if ended.returncode == TIMED_OUT:
+        return limit
     if ended.returncode:
         raise RuntimeError(f"debootstrap in the guest: {ended.stdout[-2000:]}{ended.stderr[-2000:]}")
     return float(ended.stdout.rsplit("peer: ", 1)[1].split()[0])
