@@ -31,16 +31,12 @@ mmdebstrap --quiet --variant=minbase --include="$packages" \
     --customize-hook="'$here/cloud_init.sh' \"\$1\"" \
     "$suite" "$root" "$work/sources.list"
 
-# Nothing of the build stays: identity, keys, caches, the mirror that was used.
+# Nothing of the build stays: identity, keys, caches. Packages come from where this host gets them.
 : > "$root/etc/machine-id"
 rm -f "$root"/etc/apt/apt.conf.d/99mmdebstrap "$root"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
 rm -f "$root"/etc/ssh/ssh_host_* "$root"/etc/hostname "$root"/etc/apt/sources.list.d/* "$root"/var/lib/dbus/machine-id
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*.log "$root"/var/log/apt "$root"/tmp/*
-cat > "$root/etc/apt/sources.list" <<END
-deb http://deb.debian.org/debian $suite main non-free-firmware
-deb http://deb.debian.org/debian $suite-updates main non-free-firmware
-deb http://deb.debian.org/debian-security $suite-security main non-free-firmware
-END
+sed 's/ \[signed-by=[^]]*\]//' "$work/sources.list" > "$root/etc/apt/sources.list"
 chroot "$root" passwd --quiet --lock root
 ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 # The ESP is mounted when somebody looks, which is when GRUB is updated.
