@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,6 +102,7 @@ def service_start(site: Site, progress: Progress) -> dict[str, Any]:
         environment = site.environment | {"METALPOOL_CONFIG": str(site.state / "service" / "service.toml")}
         process = subprocess.Popen([str(VENV / "bin" / "inventory-service"), "serve"], env=environment, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
+        threading.Thread(target=process.wait, daemon=True).start()  # or it stays a zombie, and whoever stops it waits in vain
         Path(f"/run/metalpool/{site.name}-inventory.pid").write_text(f"{process.pid}\n")
         while not answers(site):
             time.sleep(0.01)
