@@ -118,23 +118,20 @@ def allocate(session: Session, caller: Caller, wanted: Wanted) -> Allocation:
     )
     session.add(allocation)
     session.flush()
-    node.last_used_at = now
+    node.idle_since = now
     advance(session, node, "allocate", caller.actor, allocation=allocation, constraints=dict(wanted.constraints))
     touch(session, "allocations")
     return allocation
 
 
 def _pick(session: Session, constraints: Sequence[Constraint]) -> Node | None:
-    """The ready node with the least CPUs, memory and disk beyond what is asked, then the one used longest ago."""
+    """The ready node that is worth least and fits, then the one used longest ago."""
     return session.scalar(
         select(Node)
         .where(_READY, Node.locked.is_(False), *(one.condition for one in constraints))
         .order_by(
-            func.coalesce(Node.cpus, 0),
-            func.coalesce(Node.memory_bytes, 0),
-            func.coalesce(Node.disk_bytes, 0),
-            Node.last_used_at.is_not(None),
-            Node.last_used_at,
+            Node.cost,
+            Node.idle_since,
             Node.id,
         )
         .limit(literal_column("1"))

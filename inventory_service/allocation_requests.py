@@ -122,7 +122,7 @@ def deploy(
 
 
 def _node_of(session: Session, allocation: Allocation) -> Node:
-    if allocation.state == "released" or allocation.node_id is None:
+    if allocation.state == "released" or allocation.node_id is None or allocation.node_name is None:
         raise Conflict(f"allocation {allocation.name!r} is released", field="state", value=allocation.state)
     return find_node(session, allocation.node_name)
 

@@ -128,6 +128,7 @@ def add_node(session: Session, settings: Settings, vault: Vault, values: dict[st
         product=values.get("product"),
         comment=values.get("comment") or "",
         weak_boot_token=bool(values.get("weak_boot_token")),
+        idle_since=now,
         created_at=now,
         updated_at=now,
         bmc=None,

@@ -5,37 +5,57 @@ from inventory_service.models.base import Base
 from inventory_service.models.bmc import Bmc
 from inventory_service.models.boot import Boot, PhoneHome
 from inventory_service.models.enlistment import Enlistment
-from inventory_service.models.hardware import Disk, Interface, NodeFacts
+from inventory_service.models.hardware import Device, Disk, DiskTag, Interface, InterfaceTag, NodeFacts, NumaNode
+from inventory_service.models.idempotency import IdempotencyKey
 from inventory_service.models.image import Image
+from inventory_service.models.networks import Address, AddressRange, Fabric, Space, Subnet, Vlan
 from inventory_service.models.node import Node, NodeTag
 from inventory_service.models.operation import Operation, OperationLine, OperationStep
-from inventory_service.models.people import SshKey, Token, User
+from inventory_service.models.people import Grant, Group, GroupMember, Quota, SshKey, Token, User
 from inventory_service.models.places import Pool, Rack, Zone
-from inventory_service.models.records import Erasure, Event, ScriptResult
+from inventory_service.models.records import Erasure, Event, Failure, ScriptResult
+from inventory_service.models.tag import Tag
 
 __all__ = [
+    "Address",
+    "AddressRange",
     "Allocation",
     "Base",
     "Bmc",
     "Boot",
+    "Device",
     "Disk",
+    "DiskTag",
     "Enlistment",
     "Erasure",
     "Event",
+    "Fabric",
+    "Failure",
+    "Grant",
+    "Group",
+    "GroupMember",
+    "IdempotencyKey",
     "Image",
     "Interface",
+    "InterfaceTag",
     "Node",
     "NodeFacts",
     "NodeTag",
+    "NumaNode",
     "Operation",
     "OperationLine",
     "OperationStep",
     "PhoneHome",
     "Pool",
+    "Quota",
     "Rack",
     "ScriptResult",
+    "Space",
     "SshKey",
+    "Subnet",
+    "Tag",
     "Token",
     "User",
+    "Vlan",
     "Zone",
 ]

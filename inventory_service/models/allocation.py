@@ -1,4 +1,4 @@
-"""One node held by one user."""
+"""One node held by one user, or the wish for one that waits in line."""
 
 from __future__ import annotations
 
@@ -12,28 +12,50 @@ from inventory_service.models.base import Base
 from inventory_service.models.node import Node
 from inventory_service.models.people import User
 
-STATES = ("allocated", "deploying", "active", "failed", "releasing", "released")
+STATES = ("waiting", "allocated", "deploying", "active", "failed", "releasing", "released")
 _HELD = text("state != 'released'")
+_WAITING = text("state = 'waiting'")
 
 
 class Allocation(Base):
-    """A node in a user's hands. The partial unique indexes make a double allocation impossible in the database."""
+    """A node in a user's hands. The partial unique indexes make a double allocation impossible in the database.
+
+    A ``waiting`` one has no node yet; ``request`` is what was asked for, to be tried again. Several that were asked for
+    together share ``set_name``. ``pool_id``, ``cpus`` and ``memory_bytes`` are the node's when it was taken: quotas sum
+    them up. A lease ends at ``expires_at``; ``lease_seconds`` is what was asked for.
+    """
 
     __tablename__ = "allocation"
     __table_args__ = (
         CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in STATES)), name="state"),
         Index("uq_allocation_held_node_id", "node_id", unique=True, sqlite_where=_HELD, postgresql_where=_HELD),
         Index("uq_allocation_held_name", "name", unique=True, sqlite_where=_HELD, postgresql_where=_HELD),
+        Index("ix_allocation_held_user_id", "user_id", "pool_id", sqlite_where=_HELD, postgresql_where=_HELD),
+        Index("ix_allocation_waiting", "queued_at", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("ix_allocation_expires_at", "expires_at", sqlite_where=_HELD, postgresql_where=_HELD),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(index=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     node_id: Mapped[int | None] = mapped_column(ForeignKey("node.id", ondelete="SET NULL"))
-    node_name: Mapped[str]
+    node_name: Mapped[str | None]
+    pool_id: Mapped[int | None] = mapped_column(ForeignKey("pool.id", ondelete="SET NULL"))
+    cpus: Mapped[int] = mapped_column(default=0)
+    memory_bytes: Mapped[int] = mapped_column(default=0)
+    set_name: Mapped[str | None] = mapped_column(index=True)
     state: Mapped[str]
     reason: Mapped[str | None]
     constraints: Mapped[dict[str, Any]]
+    request: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    priority: Mapped[int] = mapped_column(default=0)
+    queued_at: Mapped[datetime | None]
+    wait_until: Mapped[datetime | None]
+    lease_seconds: Mapped[int | None]
+    expires_at: Mapped[datetime | None]
+    noticed_at: Mapped[datetime | None]
+    note: Mapped[str] = mapped_column(default="")
+    annotations: Mapped[dict[str, Any]] = mapped_column(default=dict)
     image: Mapped[str | None]
     root_disk: Mapped[str | None]
     hostname: Mapped[str]
@@ -44,6 +66,7 @@ class Allocation(Base):
     created_at: Mapped[datetime]
     activated_at: Mapped[datetime | None]
     released_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
 
     user: Mapped[User] = relationship(lazy="raise")
     node: Mapped[Node | None] = relationship(lazy="raise")

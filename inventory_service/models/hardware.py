@@ -1,12 +1,12 @@
-"""What is in a node: interfaces, disks, and the whole facts document of its last commissioning."""
+"""What is in a node: interfaces, disks, devices, NUMA nodes, and the facts document of its last commissioning."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from inventory_service.models.base import Base
 
@@ -24,6 +24,20 @@ class Interface(Base):
     speed_mbps: Mapped[int | None]
     link: Mapped[bool | None]
     lldp: Mapped[dict[str, Any] | None]
+    vlan_id: Mapped[int | None] = mapped_column(ForeignKey("vlan.id", ondelete="SET NULL"), index=True)
+
+    tags: Mapped[list[InterfaceTag]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="InterfaceTag.tag"
+    )
+
+
+class InterfaceTag(Base):
+    """One tag of one interface."""
+
+    __tablename__ = "interface_tag"
+
+    interface_id: Mapped[int] = mapped_column(ForeignKey("interface.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True)
 
 
 class Disk(Base):
@@ -42,6 +56,52 @@ class Disk(Base):
     size_bytes: Mapped[int]
     rotational: Mapped[bool]
     wear_percent: Mapped[int | None]
+
+    tags: Mapped[list[DiskTag]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="DiskTag.tag"
+    )
+
+
+class DiskTag(Base):
+    """One tag of one disk."""
+
+    __tablename__ = "disk_tag"
+
+    disk_id: Mapped[int] = mapped_column(ForeignKey("disk.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Device(Base):
+    """A PCI or USB device; ids and the PCI class are in small hex digits without 0x, as lspci shows them."""
+
+    __tablename__ = "device"
+    __table_args__ = (Index("ix_device_ids", "vendor_id", "product_id", "node_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    node_id: Mapped[int] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"), index=True)
+    bus: Mapped[str]
+    address: Mapped[str | None]
+    pci_class: Mapped[str | None]
+    class_name: Mapped[str | None]
+    vendor_id: Mapped[str | None]
+    product_id: Mapped[str | None]
+    vendor: Mapped[str | None]
+    product: Mapped[str | None]
+    driver: Mapped[str | None]
+    gpu: Mapped[bool] = mapped_column(default=False)
+
+
+class NumaNode(Base):
+    """A NUMA node: how many CPUs and how much memory are near one another."""
+
+    __tablename__ = "numa_node"
+    __table_args__ = (UniqueConstraint("node_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    node_id: Mapped[int] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    cpus: Mapped[int]
+    memory_bytes: Mapped[int | None]
 
 
 class NodeFacts(Base):

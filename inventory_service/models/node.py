@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from inventory_service.models.base import Base
 from inventory_service.models.bmc import Bmc
-from inventory_service.models.hardware import Disk, Interface
+from inventory_service.models.hardware import Device, Disk, Interface, NumaNode
 from inventory_service.models.places import Pool, Rack, Zone
 
 STATES = (
@@ -32,13 +33,18 @@ STATES = (
 
 
 class Node(Base):
-    """One physical server. ``state`` is written by ``states.advance()`` and by nothing else."""
+    """One physical server. ``state`` is written by ``states.advance()`` and by nothing else.
+
+    ``cost`` is what the node is worth (hardware by weights) plus a penalty for its ``recent_failures``: the pick takes
+    the cheapest that fits. ``storage_bytes``, ``link_mbps`` and ``gpus`` sum up its parts, so that constraints need not
+    count them. ``hardware_version`` grows when facts or parts change. ``idle_since`` is when it was last taken, or added.
+    """
 
     __tablename__ = "node"
     __table_args__ = (
         CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in STATES)), name="state"),
         CheckConstraint("power_state IN ('on', 'off', 'unknown')", name="power_state"),
-        Index("ix_node_free", "zone_id", "arch", "cpus", "memory_bytes", sqlite_where=text("state = 'ready'"),
+        Index("ix_node_free", "cost", "idle_since", "id", sqlite_where=text("state = 'ready'"),
               postgresql_where=text("state = 'ready'")),
     )  # fmt: skip
 
@@ -59,13 +65,23 @@ class Node(Base):
     cpus: Mapped[int | None]
     memory_bytes: Mapped[int | None]
     disk_bytes: Mapped[int | None]
+    storage_bytes: Mapped[int | None]
+    cpu_mhz: Mapped[int | None]
+    numa_nodes: Mapped[int | None]
+    link_mbps: Mapped[int | None]
+    gpus: Mapped[int] = mapped_column(default=0)
+    tpm: Mapped[str | None]
+    cost: Mapped[float] = mapped_column(default=0.0)
+    recent_failures: Mapped[int] = mapped_column(default=0)
+    hardware_version: Mapped[int] = mapped_column(default=1)
     power_state: Mapped[str] = mapped_column(default="unknown")
     comment: Mapped[str] = mapped_column(default="")
+    annotations: Mapped[dict[str, Any]] = mapped_column(default=dict)
     vendor: Mapped[str | None]
     product: Mapped[str | None]
     root_disk: Mapped[str | None]
     weak_boot_token: Mapped[bool] = mapped_column(default=False)
-    last_used_at: Mapped[datetime | None]
+    idle_since: Mapped[datetime]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
@@ -83,13 +99,20 @@ class Node(Base):
     disks: Mapped[list[Disk]] = relationship(
         lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="Disk.id"
     )
+    devices: Mapped[list[Device]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="Device.id"
+    )
+    numa: Mapped[list[NumaNode]] = relationship(
+        lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="NumaNode.number"
+    )
 
 
 class NodeTag(Base):
-    """One tag of one node."""
+    """One tag of one node, set by hand or (``by_rule``) by the tag's expression."""
 
     __tablename__ = "node_tag"
     __table_args__ = (Index("ix_node_tag_tag_node_id", "tag", "node_id"),)
 
     node_id: Mapped[int] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"), primary_key=True)
     tag: Mapped[str] = mapped_column(primary_key=True)
+    by_rule: Mapped[bool] = mapped_column(default=False)

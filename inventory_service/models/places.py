@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inventory_service.models.base import Base
@@ -17,12 +19,18 @@ class Zone(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str] = mapped_column(default="")
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class Pool(Base):
-    """A named set of nodes with its own policy."""
+    """A named set of nodes with its own policy.
+
+    ``default_role`` is what every user may do in it without a grant. ``set_aside`` lists rules such as
+    ``{"kinds": ["deploy"], "failures": 3, "window_seconds": 604800}``. All times are in seconds.
+    """
 
     __tablename__ = "pool"
+    __table_args__ = (CheckConstraint("default_role IN ('none', 'viewer', 'user')", name="default_role"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
@@ -31,6 +39,16 @@ class Pool(Base):
     erase_methods: Mapped[list[str]]
     weak_boot_token: Mapped[bool] = mapped_column(default=False)
     auto_accept: Mapped[bool] = mapped_column(default=False)
+    default_role: Mapped[str] = mapped_column(default="user")
+    lease_required: Mapped[bool] = mapped_column(default=False)
+    lease_default_seconds: Mapped[int | None]
+    lease_max_seconds: Mapped[int | None]
+    lease_total_seconds: Mapped[int | None]
+    lease_notice_seconds: Mapped[int] = mapped_column(default=3600)
+    lease_grace_seconds: Mapped[int] = mapped_column(default=0)
+    queue_order: Mapped[str] = mapped_column(default="first_come")
+    set_aside: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class Rack(Base):

@@ -1,4 +1,4 @@
-"""Records that outlive what they are about: events, erasures, results of a site's scripts."""
+"""Records that outlive what they are about: events, failures, erasures, results of a site's scripts."""
 
 from __future__ import annotations
 
@@ -29,6 +29,21 @@ class Event(Base):
     )
     operation_id: Mapped[str | None]
     detail: Mapped[dict[str, Any]]
+
+
+class Failure(Base):
+    """An operation failed on a node; ``forgiven`` when a person or a passed test has cleared it."""
+
+    __tablename__ = "failure"
+    __table_args__ = (Index("ix_failure_node_id_at", "node_id", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    node_id: Mapped[int] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    operation_id: Mapped[str | None]
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    forgiven: Mapped[bool] = mapped_column(default=False)
 
 
 class Erasure(Base):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from inventory_service import clock, root_disk
 from inventory_service.constraints import ARCHITECTURES
+from inventory_service.cost import set_cost
 from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.models import Bmc, Disk, Erasure, Interface, Node, NodeFacts, Operation, ScriptResult
@@ -43,6 +44,8 @@ def store_facts(session: Session, operation: Operation, facts: dict[str, Any]) -
         session.add(NodeFacts(node_id=node.id, operation_id=operation.id, document=facts, at=clock.now()))
     else:
         stored.operation_id, stored.document, stored.at = operation.id, facts, clock.now()
+    set_cost(node)
+    node.hardware_version += 1
     node.version += 1
     node.updated_at = clock.now()
     try:
@@ -98,6 +101,7 @@ def _fill_disks(node: Node, disks: Sequence[dict[str, Any]]) -> None:
     chosen = next((disk for disk in node.disks if disk.serial and disk.serial == node.root_disk), None)
     largest = max((disk.size_bytes for disk in node.disks), default=0)
     node.disk_bytes = chosen.size_bytes if chosen else largest
+    node.storage_bytes = sum(disk.size_bytes for disk in node.disks)
 
 
 def _fill_interfaces(session: Session, node: Node, interfaces: Sequence[dict[str, Any]]) -> None:

@@ -23,7 +23,7 @@ LAYERS = (
     ("config", "vault", "tls"),
     ("models",),
     ("db",),
-    ("events", "hostnames", "auth", "places", "services", "states", "root_disk", "images", "constraints"),
+    ("events", "hostnames", "auth", "places", "services", "states", "root_disk", "images", "constraints", "cost"),
     ("node_records", "allocate"),
     ("operations",),
     ("enlist", "allocation_requests", "documents", "engine"),
