@@ -19,25 +19,31 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	bash tests/link_collection.sh
 	touch $@
 
+# Debian's PostgreSQL, of which the tests start a server of their own.
+$(VENV)/test-ready: $(VENV)/ready
+	dpkg -s postgresql > /dev/null 2>&1 || \
+	  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; }
+	touch $@
+
 demo: $(VENV)/ready ## A pool of three virtual machines, and one of them through its whole life
 	python -m testbed.demo
 
 demo-clean: $(VENV)/ready ## Take the demo away: no process, namespace or disk is left
 	python -m testbed.clean
 
-test: $(VENV)/ready ## All the tests, the boots included (under 50 minutes on two cores)
+test: $(VENV)/test-ready ## All the tests, the boots included (under 50 minutes on two cores)
 	bash tests/checks.sh
-	python -m pytest -n 2 --dist loadfile -m "not boot and not long and not bench" --ignore tests/integration_lab
+	python -m pytest -n 2 --dist loadfile --database both -m "not boot and not long and not bench" --ignore tests/integration_lab
 	python -m pytest -m "not long and not bench" tests/integration_lab
 	python -m pytest -m "boot and not long and not bench" tests/e2e
 	python -m pytest -m "boot and not long and not bench" tests/node
 
-test-quick: $(VENV)/ready ## The tests without boots
+test-quick: $(VENV)/test-ready ## The tests without boots
 	bash tests/checks.sh
-	python -m pytest -n 2 --dist loadfile -m "not boot and not long and not bench" --ignore tests/integration_lab
+	python -m pytest -n 2 --dist loadfile --database both -m "not boot and not long and not bench" --ignore tests/integration_lab
 
-test-long: $(VENV)/ready ## What does not fit into 50 minutes
-	python -m pytest -m long
+test-long: $(VENV)/test-ready ## What does not fit into 50 minutes
+	python -m pytest --database both -m long
 
 checks: $(VENV)/ready ## Linters, types, ansible-test sanity, collection build and import
 	bash tests/checks.sh

@@ -1,8 +1,10 @@
-"""A real service for each test: tables made by the migrations, secrets in files, requests by WSGI."""
+"""A real service for each test: tables made by the migrations, secrets in files, requests by WSGI.
+
+Every test of the service can run on SQLite and on PostgreSQL: ``--database`` says on which.
+"""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,31 +12,49 @@ from typing import Any
 import pytest
 
 from inventory_service.config import Settings
-from inventory_service.setup import initialise
+from tests.conftest import DATABASES
+from tests.service.databases import Databases, PostgresqlDatabases, SqliteDatabases
 from tests.service.world import World
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses a database on each that was chosen."""
+    if "databases" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--database")
+        kinds = DATABASES if chosen == "both" else (chosen,)
+        metafunc.parametrize("databases", kinds, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def prepared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state directory as ``inventory-service init`` makes it, with an engine's database too; tests work on copies."""
-    directory = tmp_path_factory.mktemp("prepared") / "state"
-    settings = Settings(state_dir=directory)
-    initialise(settings)
-    world = World(settings)
-    world.start_engine()
-    world.close()
-    return directory
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """The kind of database that this run of the test uses, with one that is prepared to be copied."""
+    kind = SqliteDatabases if request.param == "sqlite" else PostgresqlDatabases
+    made = kind(tmp_path_factory.mktemp("prepared") / "state")
+    yield made
+    made.remove()
 
 
 @pytest.fixture
-def make_world(prepared_directory: Path, tmp_path: Path) -> Iterator[Callable[..., World]]:
+def make_settings(databases: Databases, tmp_path: Path) -> Iterator[Callable[..., Settings]]:
+    """Makes the settings of a service of its own, prepared as ``inventory-service init`` does it."""
+    made: list[Settings] = []
+
+    def make(**settings: Any) -> Settings:
+        made.append(databases.copy(tmp_path / f"state{len(made)}", **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        databases.drop(one.database)
+
+
+@pytest.fixture
+def make_world(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., World]]:
     """Makes a world with settings of one's own; ``engine=False`` leaves operations unwatched."""
     worlds: list[World] = []
 
     def make(*, engine: bool = True, **settings: Any) -> World:
-        directory = tmp_path / f"state{len(worlds)}"
-        shutil.copytree(prepared_directory, directory)
-        world = World(Settings(state_dir=directory, **settings))
+        world = World(make_settings(**settings))
         worlds.append(world)
         if engine:
             world.start_engine()
@@ -55,3 +75,11 @@ def world(make_world: Callable[..., World]) -> World:
 def still_world(make_world: Callable[..., World]) -> World:
     """A service without its engine: rows stay as requests leave them."""
     return make_world(engine=False)
+
+
+@pytest.fixture
+def empty_url(databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables."""
+    url = databases.empty(tmp_path)
+    yield url
+    databases.drop(url)

@@ -14,8 +14,7 @@ from tests.service.world import KEY, Work, World
 
 
 def test_tokens_are_kept_as_digests(still_world: World) -> None:
-    stored = (still_world.settings.state_dir / "metalpool.sqlite").read_bytes()
-    stored += (still_world.settings.state_dir / "metalpool.sqlite-wal").read_bytes()
+    stored = still_world.stored()
     assert still_world.admin.encode() not in stored
     assert digest(still_world.admin).encode() in stored
 

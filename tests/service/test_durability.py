@@ -2,101 +2,26 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import signal
-import socket
-import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from inventory_service.config import Settings
+from tests.service.served import Served
 from tests.service.world import KEY, facts, until
 
 MAC = "52:54:00:00:00:01"
 
 
-class Served:
-    """A service process of its own, on a port of its own."""
-
-    def __init__(self, directory: Path, **settings: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.directory = directory
-        self.environment = {
-            "METALPOOL_STATE_DIR": str(directory),
-            "METALPOOL_LISTEN_PORT": str(self.port),
-            "PATH": os.environ["PATH"],
-        } | settings
-        self._command("init")
-        self.token = (directory / "admin.token").read_text().strip()
-        self.tls = ssl.create_default_context(cafile=str(directory / "tls" / "ca.crt"))
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def _command(self, *arguments: str) -> None:
-        subprocess.run([sys.executable, "-m", "inventory_service", *arguments], env=self.environment, check=True)
-
-    def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", "inventory_service", "serve"], env=self.environment)
-        until(self._answers, 60)
-
-    def _answers(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, "the service ended"
-        try:
-            return self.call("GET", "/readyz")[0] == 200
-        except OSError:
-            return False
-
-    def call(self, method: str, path: str, body: Any = None, timeout: float = 30) -> tuple[int, Any]:
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls, timeout=timeout)
-        try:
-            url = path if path.startswith(("/boot", "/readyz", "/healthz")) else f"/api/v1{path}"
-            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-            connection.request(method, url, json.dumps(body) if body is not None else None, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-            return answer.status, json.loads(text) if text.startswith(b"{") else None
-        finally:
-            connection.close()
-
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        status, document = self.call(method, path, body)
-        assert status < 300, document
-        return document
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-        until(self._port_is_free)
-
-    def _port_is_free(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) != 0
-
-    def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
-
-    def claim(self) -> tuple[str, int]:
-        claim = self.ask("POST", "/racks/local/claims", {"wait": 10, "ssh_public_key": KEY})
-        return f"/operations/{claim['operation_id']}", claim["epoch"]
-
-
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    service = Served(
-        tmp_path / "state", METALPOOL_LEASE_SECONDS="3", METALPOOL_STEP_LIMITS='{"commission.health_test": 4}'
-    )
+def served(make_settings: Callable[..., Settings]) -> Iterator[Served]:
+    service = Served(make_settings(), METALPOOL_LEASE_SECONDS="3", METALPOOL_STEP_LIMITS='{"commission.health_test": 4}')
     service.start()
     service.ask("POST", "/nodes", {"name": "m1", "interfaces": [{"mac": MAC}]})
     service.ask("POST", "/nodes/m1/operations", {"kind": "commission"})
@@ -163,7 +88,7 @@ def test_serving_process_alone_is_started_again(served: Served) -> None:
     [serving] = [int(child) for child in children]
     os.kill(serving, signal.SIGKILL)
     until(lambda: not Path(f"/proc/{serving}").exists() or "Z" in Path(f"/proc/{serving}/stat").read_text())
-    until(served._answers, 30)
+    until(served.answers, 30)
     path, _epoch = served.claim()
     assert served.ask("GET", path)["state"] == "running"
 

@@ -193,8 +193,7 @@ def test_secrets_stand_in_no_answer(world: World) -> None:
         text = world.call("GET", path).text
         for secret in ("factory", "made-in-band", hashed, "s3cr3t"):
             assert secret not in text, path
-    stored = (world.settings.state_dir / "metalpool.sqlite").read_bytes()
-    stored += (world.settings.state_dir / "metalpool.sqlite-wal").read_bytes()
+    stored = world.stored()
     for secret in (b"factory", b"made-in-band", hashed.encode(), b"s3cr3t"):
         assert secret not in stored
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -27,14 +26,9 @@ def _tables(url: str) -> dict[str, list[str]]:
         engine.dispose()
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'database.sqlite'}"
-
-
-def test_head_is_the_models(url: str) -> None:
-    command.upgrade(migrations_config(url), "head")
-    engine = make_engine(url)
+def test_head_is_the_models(empty_url: str) -> None:
+    command.upgrade(migrations_config(empty_url), "head")
+    engine = make_engine(empty_url)
     with engine.connect() as connection:
         difference = compare_metadata(
             MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata
@@ -43,41 +37,41 @@ def test_head_is_the_models(url: str) -> None:
     assert difference == []
 
 
-def test_up_and_down_leaves_nothing(url: str) -> None:
-    config = migrations_config(url)
+def test_up_and_down_leaves_nothing(empty_url: str) -> None:
+    config = migrations_config(empty_url)
     command.upgrade(config, "head")
-    tables = _tables(url)
+    tables = _tables(empty_url)
     command.downgrade(config, "base")
-    assert set(_tables(url)) == {"alembic_version"}
+    assert set(_tables(empty_url)) == {"alembic_version"}
     command.upgrade(config, "head")
-    assert _tables(url) == tables
+    assert _tables(empty_url) == tables
 
 
-def test_each_revision_goes_back_to_the_one_before(url: str) -> None:
-    config = migrations_config(url)
+def test_each_revision_goes_back_to_the_one_before(empty_url: str) -> None:
+    config = migrations_config(empty_url)
     for revision in reversed(list(ScriptDirectory.from_config(config).walk_revisions())):
-        before = _tables(url)
+        before = _tables(empty_url)
         command.upgrade(config, revision.revision)
-        after = _tables(url)
+        after = _tables(empty_url)
         command.downgrade(config, revision.down_revision or "base")
-        assert {name: columns for name, columns in _tables(url).items() if name != "alembic_version"} == {
+        assert {name: columns for name, columns in _tables(empty_url).items() if name != "alembic_version"} == {
             name: columns for name, columns in before.items() if name != "alembic_version"
         }
         command.upgrade(config, revision.revision)
-        assert _tables(url) == after
+        assert _tables(empty_url) == after
 
 
-def test_revisions_are_numbered_in_one_line(url: str) -> None:
+def test_revisions_are_numbered_in_one_line(empty_url: str) -> None:
     files = sorted(file.name for file in VERSIONS.glob("*.py"))
     assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+\.py", name) for name in files)
     assert [name[:4] for name in files] == [f"{number:04}" for number in range(1, len(files) + 1)]
-    scripts = ScriptDirectory.from_config(migrations_config(url))
+    scripts = ScriptDirectory.from_config(migrations_config(empty_url))
     assert scripts.get_current_head() == newest_revision() == files[-1][:4]
 
 
-def test_database_knows_where_it_stands(url: str) -> None:
-    engine = make_engine(url)
+def test_database_knows_where_it_stands(empty_url: str) -> None:
+    engine = make_engine(empty_url)
     assert revision_of(engine) is None
-    command.upgrade(migrations_config(url), "head")
+    command.upgrade(migrations_config(empty_url), "head")
     assert revision_of(engine) == newest_revision()
     engine.dispose()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
+
+from sqlalchemy import text
 
 from inventory_service.app import create_app
 from inventory_service.auth import create_token, ensure_rack, ensure_user
 from inventory_service.config import Settings
 from inventory_service.engine import Engine
+from inventory_service.models import Base
 from inventory_service.services import open_services
 
 T = TypeVar("T")
@@ -105,6 +109,16 @@ class World:
 
     def post(self, path: str, body: Any = None, **more: Any) -> Any:
         return self.ask("POST", path, body if body is not None else {}, **more)
+
+    def stored(self) -> bytes:
+        """All that the database holds: the bytes of SQLite's files, PostgreSQL's rows as text."""
+        url = self.services.database.engine.url
+        if url.database and self.services.database.is_sqlite:
+            return b"".join(Path(url.database + end).read_bytes() for end in ("", "-wal"))
+        with self.services.database.read() as session:
+            return "\n".join(
+                row for table in Base.metadata.tables for row in session.scalars(text(f"SELECT t::text FROM {table} t"))
+            ).encode()
 
     def events(self, kind: str | None = None, node: str | None = None) -> list[dict[str, Any]]:
         query = "&".join(f"{name}={value}" for name, value in (("kind", kind), ("node", node)) if value)
