@@ -1,31 +1,52 @@
 """The database: the only file that knows its dialect.
 
 SQLite runs in WAL mode with ``synchronous=FULL``: what was answered survives a power cut. Writers begin with
-``BEGIN IMMEDIATE``, one at a time; a read transaction is never turned into a write.
+``BEGIN IMMEDIATE``, one at a time; a read transaction is never turned into a write. On PostgreSQL (psycopg 3) writers
+run side by side, and whoever loses a race is told so: see ``lost_a_race``.
+
+A process uses few connections, and a thread has one of them at most; threads stand in line for them. Every wait inside
+the database has an end as well, so that a request is answered while its client still listens.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from inventory_service.changes import Changes
+from inventory_service.turns import Turns
 
 _TOPICS = "changed topics"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+CONNECTIONS = 8
+"""How many sessions a process has at once: more are slower, one interpreter does not keep even these busy."""
+PATIENCE = 15.0
+"""Seconds to wait for one's turn."""
+_POSTGRESQL = {
+    "lock_timeout": "10s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+_LOST_RACES = ("40001", "40P01")
+
+
 def make_engine(url: str) -> Engine:
-    """An engine for SQLite or PostgreSQL."""
+    """An engine for SQLite or PostgreSQL. The pool never makes anybody wait: that is what the line is for."""
+    pool = {"pool_size": CONNECTIONS, "max_overflow": 4}
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=4, max_overflow=8)
-    engine = create_engine(url, pool_size=8, max_overflow=64, connect_args={"check_same_thread": False})
+        options = [f"-c {name}={value}" for name, value in _POSTGRESQL.items()]
+        options.append(str(make_url(url).query.get("options", "")))
+        connect = {"connect_timeout": 5, "options": " ".join(options)}
+        return create_engine(url, pool_pre_ping=True, connect_args=connect, **pool)
+    engine = create_engine(url, connect_args={"check_same_thread": False}, **pool)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -34,7 +55,7 @@ def make_engine(url: str) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "busy_timeout=30000",
+            "busy_timeout=10000",
             "cache_size=-8192",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -47,6 +68,13 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
+def lost_a_race(error: Exception) -> bool:
+    """Whether a transaction failed because another one was quicker: run again, it sees what the other one did."""
+    if isinstance(error, IntegrityError):
+        return True
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _LOST_RACES
+
+
 class Database:
     """Sessions on one engine; what a write touched is announced once it is committed."""
 
@@ -55,19 +83,26 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.changes = changes or Changes()
         self._session = sessionmaker(self.engine, expire_on_commit=False)
-        self._writing = threading.Lock()
+        self._connections = Turns(CONNECTIONS, PATIENCE)
+        # On SQLite: waiting in its busy handler is neither fair nor quick. Who waits here holds no connection.
+        self._writing = Turns(1 if self.is_sqlite else CONNECTIONS, PATIENCE)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that must not write."""
-        with self._session() as session:
+        """A session that must not write.
+
+        :raises LineTooLong: too many wait for the database
+        """
+        with self._connections.turn(), self._session() as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session in one transaction: committed at the end, rolled back when an exception leaves it."""
-        # On SQLite, queueing for this lock is fair and quick; waiting in SQLite's busy handler is neither.
-        with self._writing if self.is_sqlite else nullcontext(), self._session() as session:
+        """A session in one transaction: committed at the end, rolled back when an exception leaves it.
+
+        :raises LineTooLong: too many wait for the database
+        """
+        with self._writing.turn(), self._connections.turn(), self._session() as session:
             session.connection(execution_options={"write": True})
             yield session
             session.commit()

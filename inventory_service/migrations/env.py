@@ -36,6 +36,9 @@ def run() -> None:
             )
             with context.begin_transaction():
                 if not sqlite:
+                    # However long it takes: the limits are for requests.
+                    connection.execute(text("SET LOCAL lock_timeout = 0"))
+                    connection.execute(text("SET LOCAL statement_timeout = 0"))
                     connection.execute(text("SELECT pg_advisory_xact_lock(7146)"))
                 context.run_migrations()
                 if sqlite and (broken := connection.execute(text("PRAGMA foreign_key_check")).all()):

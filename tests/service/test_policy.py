@@ -19,7 +19,7 @@ WITHOUT_TOKEN = {"boot": "proof", "pages": "session"}
 
 # What stands lower knows nothing of what stands higher.
 LAYERS = (
-    ("clock", "problems", "sizes", "steps", "changes", "secret_tokens"),
+    ("clock", "problems", "sizes", "steps", "changes", "secret_tokens", "turns"),
     ("config", "vault", "tls"),
     ("models",),
     ("db",),
