@@ -399,10 +399,10 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("by_rule", sa.Boolean(), nullable=False, server_default=sa.false()))
 
     with op.batch_alter_table("pool", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("default_role", sa.String(), nullable=False, server_default="user"))
         batch_op.create_check_constraint(
             batch_op.f("ck_pool_default_role"), "default_role IN ('none', 'viewer', 'user')"
         )
-        batch_op.add_column(sa.Column("default_role", sa.String(), nullable=False, server_default="user"))
         batch_op.add_column(sa.Column("lease_required", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(
             sa.Column("lease_default_seconds", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
