@@ -125,8 +125,12 @@ def allocate(session: Session, caller: Caller, wanted: Wanted) -> Allocation:
 
 
 def _pick(session: Session, constraints: Sequence[Constraint]) -> Node | None:
-    """The ready node that is worth least and fits, then the one used longest ago."""
-    return session.scalar(
+    """The ready node that is worth least and fits, then the one used longest ago.
+
+    Nodes that another transaction holds at this moment are passed over. When that leaves none, they are waited for:
+    the other transaction may give up, and a no has to be true.
+    """
+    fits = (
         select(Node)
         .where(_READY, Node.locked.is_(False), *(one.condition for one in constraints))
         .order_by(
@@ -135,8 +139,9 @@ def _pick(session: Session, constraints: Sequence[Constraint]) -> Node | None:
             Node.id,
         )
         .limit(literal_column("1"))
-        .with_for_update(of=Node, skip_locked=True)
     )
+    found = session.scalar(fits.with_for_update(of=Node, skip_locked=True))
+    return found or session.scalar(fits.with_for_update(of=Node))
 
 
 def _why_none(session: Session, constraints: Sequence[Constraint]) -> Conflict:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from inventory_service import root_disk
 from inventory_service.auth import Caller
+from inventory_service.db import hold
 from inventory_service.hostnames import check_hostname
 from inventory_service.images import find_image
 from inventory_service.models import Allocation, Image, Node, Operation, SshKey
@@ -121,10 +122,21 @@ def deploy(
     return operation
 
 
-def _node_of(session: Session, allocation: Allocation) -> Node:
+def _held_node(session: Session, allocation: Allocation) -> Node | None:
+    """The allocation's node, both held until the transaction ends; None when the allocation is released."""
     if allocation.state == "released" or allocation.node_id is None or allocation.node_name is None:
+        return None
+    node = find_node(session, allocation.node_name)
+    hold(session, node)
+    hold(session, allocation)
+    return None if allocation.state == "released" else node
+
+
+def _node_of(session: Session, allocation: Allocation) -> Node:
+    node = _held_node(session, allocation)
+    if node is None:
         raise Conflict(f"allocation {allocation.name!r} is released", field="state", value=allocation.state)
-    return find_node(session, allocation.node_name)
+    return node
 
 
 def release(session: Session, services: Services, allocation: Allocation, actor: str) -> Operation | None:
@@ -132,9 +144,9 @@ def release(session: Session, services: Services, allocation: Allocation, actor:
 
     :raises OperationRunning: its deployment is under way
     """
-    if allocation.state == "released":
+    node = _held_node(session, allocation)
+    if node is None:
         return None
-    node = _node_of(session, allocation)
     running = open_operation(session, node.id)
     if running is not None and running.kind == "release":
         return find_operation(session, running.id)
@@ -182,6 +194,7 @@ def request_for_node(
 def _request(
     session: Session, services: Services, caller: Caller, node: Node, kind: str, parameters: dict[str, Any]
 ) -> Operation:
+    hold(session, node)
     allocation = held_allocation(session, node)
     if not caller.is_admin and (allocation is None or allocation.user_id != caller.user_id or kind == "commission"):
         raise Forbidden(f"{kind} of node {node.name} is for administrators, or for whoever holds the node")

@@ -10,7 +10,9 @@ from typing import Any
 from apiflask import APIFlask
 from flask import Response, g, request
 from flask.json.provider import DefaultJSONProvider
+from flask.typing import ResponseReturnValue
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from inventory_service import __version__
 from inventory_service.api import (
@@ -31,10 +33,10 @@ from inventory_service.api import (
 from inventory_service.api.waiting import open_room
 from inventory_service.boot import views as boot
 from inventory_service.boot.source import open_limiter
-from inventory_service.db import newest_revision, revision_of
+from inventory_service.db import lost_a_race, newest_revision, revision_of
 from inventory_service.pages import session_key
 from inventory_service.pages import views as pages
-from inventory_service.problems import Unavailable
+from inventory_service.problems import Overtaken, Unavailable
 from inventory_service.services import Services
 
 BLUEPRINTS = (
@@ -65,6 +67,24 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
 _PUBLIC_PATHS = ("/boot/",)
 
 
+_TRIES = 3
+
+
+class _Application(APIFlask):
+    """Runs a view again when its transaction lost a race: nothing of it was kept, and now it sees the winner's."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        for unused in range(_TRIES - 1):
+            try:
+                return super().dispatch_request()
+            except Overtaken:
+                continue
+            except DBAPIError as error:
+                if not lost_a_race(error):
+                    raise
+        return super().dispatch_request()
+
+
 class _Json(DefaultJSONProvider):
     """Moments as ISO 8601 in UTC."""
 
@@ -79,7 +99,7 @@ class _Json(DefaultJSONProvider):
 
 def create_app(services: Services) -> APIFlask:
     """The application on its services; it starts no threads."""
-    app = APIFlask(
+    app = _Application(
         __name__, title="Metalpool inventory service", version=__version__, docs_path=None, spec_path="/openapi.json"
     )
     app.json = _Json(app)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from inventory_service.changes import Changes
+from inventory_service.models import Base
 from inventory_service.turns import Turns
 
 _TOPICS = "changed topics"
@@ -113,6 +114,14 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+def hold(session: Session, row: Base) -> None:
+    """Let nobody else change a row until this transaction ends, and read it again: it may have changed already.
+
+    Who needs several holds the node first. On SQLite a writer is alone anyway.
+    """
+    session.refresh(row, [column.key for column in inspect(row).mapper.column_attrs], with_for_update=True)
 
 
 def touch(session: Session, *topics: str) -> None:

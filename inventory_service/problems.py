@@ -68,6 +68,10 @@ class Conflict(Problem):
     title = "The present state does not allow that"
 
 
+class Overtaken(Conflict):
+    """Another request changed the same thing at the same moment; the service asks again by itself first."""
+
+
 class StaleEpoch(Conflict):
     type = "stale-epoch"
     title = "The operation is held by a newer claim"

@@ -14,7 +14,7 @@ from inventory_service import clock
 from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.models import Allocation, Node
-from inventory_service.problems import Conflict
+from inventory_service.problems import Conflict, Overtaken
 
 TRANSITIONS: dict[tuple[str, str], str] = {
     # (state, verb): state after it
@@ -98,6 +98,7 @@ def advance(
 
     :param reason: why, for people; kept on the node while it is in a failed state or set aside
     :raises Conflict: the node's state does not know the verb (the answer lists what it knows)
+    :raises Overtaken: another transaction moved the node just now
     """
     before = node.state
     after = TRANSITIONS.get((before, verb))
@@ -134,7 +135,7 @@ def advance(
         .execution_options(synchronize_session=False)
     ).first()
     if moved is None:
-        raise Conflict(f"node {node.name} is no longer {before}: read it again", field="state", value=before)
+        raise Overtaken(f"node {node.name} is no longer {before}: read it again", field="state", value=before)
     session.refresh(node, ["state", "reason", "dirty", "version", "updated_at"])
     record(
         session,

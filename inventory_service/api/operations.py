@@ -41,11 +41,11 @@ def _visible(query: Select[Operation]) -> Select[Operation]:
     return query
 
 
-def _visible_operation(session: Session, operation_id: str) -> Operation:
+def _visible_operation(session: Session, operation_id: str, *, change: bool = False) -> Operation:
     seen = session.scalar(_visible(select(Operation).where(Operation.id == operation_id)))
     if seen is None:
         raise NotFound("operation", operation_id)
-    return find_operation(session, operation_id)
+    return find_operation(session, operation_id, change=change)
 
 
 @bp.get("/operations")
@@ -130,6 +130,6 @@ def cancel_operation(operation_id: str) -> dict[str, Any]:
     """Cancel: at once while it is queued, else the worker is told at its next heartbeat."""
     parts, who = services(), caller()
     with parts.database.write() as session:
-        operation = _visible_operation(session, operation_id)
+        operation = _visible_operation(session, operation_id, change=True)
         cancel(session, parts.settings, operation, who.actor)
         return operation_document(operation)

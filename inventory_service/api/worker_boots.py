@@ -56,7 +56,7 @@ def await_check_in(operation_id: str, wanted: AwaitBoot) -> dict[str, Any] | Res
     def look() -> dict[str, Any] | None:
         with database.read() as session:
             need_own_rack(session, operation_id)
-            operation = held_operation(session, operation_id, wanted.epoch)
+            operation = held_operation(session, operation_id, wanted.epoch, change=False)
             boot = checked_in_boot(session, operation.id, operation.epoch)
             return boot_summary(boot) if boot else None
 
@@ -83,7 +83,7 @@ def await_phone_home(operation_id: str, wanted: AwaitBoot) -> dict[str, Any] | R
     def look() -> dict[str, Any] | None:
         with database.read() as session:
             need_own_rack(session, operation_id)
-            held_operation(session, operation_id, wanted.epoch)
+            held_operation(session, operation_id, wanted.epoch, change=False)
             call = phoned_home(session, operation_id)
             return {"address": call.address, "host_keys": call.host_keys} if call else None
 

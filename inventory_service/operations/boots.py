@@ -136,7 +136,8 @@ def check_in(session: Session, vault: Vault, said: CheckIn, source: str) -> list
     boot = session.get(Boot, said.boot)
     if boot is None or boot.state == "closed":
         return Forbidden("this boot may not check in: it is not armed, or over")
-    operation = find_operation(session, boot.operation_id)
+    operation = find_operation(session, boot.operation_id, change=True)
+    session.refresh(boot)
     if operation.state != "running" or operation.epoch != boot.epoch:
         return Forbidden("this boot may not check in: its operation is over")
     if not _is_of(operation.node, said):
@@ -225,7 +226,8 @@ def phone_home(session: Session, token: str, address: str, host_keys: list[str],
     call = session.scalar(select(PhoneHome).where(PhoneHome.token_sha256 == digest(token)))
     if call is None:
         return Forbidden("this token is unknown")
-    operation = find_operation(session, call.operation_id)
+    operation = find_operation(session, call.operation_id, change=True)
+    session.refresh(call)
     if call.used_at is not None:
         if sorted(call.host_keys) == sorted(host_keys):
             return None

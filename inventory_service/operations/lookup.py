@@ -24,24 +24,30 @@ def whole_operation() -> tuple[ExecutableOption, ...]:
     )
 
 
-def find_operation(session: Session, operation_id: str) -> Operation:
+def find_operation(session: Session, operation_id: str, *, change: bool = False) -> Operation:
     """The operation, whole.
 
+    :param change: hold it until the transaction ends, so that nobody else decides about it at the same moment
     :raises NotFound: there is none
     """
-    operation = session.scalar(select(Operation).where(Operation.id == operation_id).options(*whole_operation()))
+    query = select(Operation).where(Operation.id == operation_id).options(*whole_operation())
+    if change:
+        query = query.with_for_update(of=Operation).execution_options(populate_existing=True)
+    operation = session.scalar(query)
     if operation is None:
         raise NotFound("operation", operation_id)
     return operation
 
 
-def held_operation(session: Session, operation_id: str, epoch: int) -> Operation:
+def held_operation(session: Session, operation_id: str, epoch: int, *, change: bool = True) -> Operation:
     """The operation, when the one who reports still holds it.
+
+    :param change: as for ``find_operation``
 
     :raises StaleEpoch: a newer claim holds it, or the service took it back
     :raises OperationEnded: it is over
     """
-    operation = find_operation(session, operation_id)
+    operation = find_operation(session, operation_id, change=change)
     if operation.epoch != epoch or operation.state == "queued":
         raise StaleEpoch(
             f"epoch {epoch} of operation {operation_id} is over (now {operation.epoch}): stop working on it",

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def report_result(session: Session, operation_id: str, epoch: int, outcome: str, reason: str | None) -> Operation:
     """Note how the worker's work ended; the engine concludes from it. The same report may come twice."""
-    operation = find_operation(session, operation_id)
+    operation = find_operation(session, operation_id, change=True)
     if operation.epoch == epoch and operation.outcome == outcome:
         return operation
     operation = held_operation(session, operation_id, epoch)
@@ -56,7 +56,7 @@ def conclude(session: Session, settings: Settings, operation_id: str, outcome: s
 
     :param outcome: succeeded, failed or cancelled
     """
-    operation = find_operation(session, operation_id)
+    operation = find_operation(session, operation_id, change=True)
     if operation.state in ENDED:
         return
     if outcome == "succeeded":

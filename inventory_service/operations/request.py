@@ -6,12 +6,11 @@ import uuid
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
 from inventory_service.config import Settings
-from inventory_service.db import touch
+from inventory_service.db import hold, touch
 from inventory_service.events import record
 from inventory_service.models import Allocation, Node, Operation, OperationStep
 from inventory_service.operations.lookup import find_operation
@@ -56,6 +55,7 @@ def request_operation(
     """
     if kind not in STEPS:
         raise Invalid("kind", kind, f"{kind!r} is no kind of operation", STEPS)
+    hold(session, node)
     running = open_operation(session, node.id)
     if running is not None:
         raise busy(node, running)
@@ -86,10 +86,7 @@ def request_operation(
     )
     advance(session, node, kind, actor, allocation=allocation, operation_id=operation.id)
     session.add(operation)
-    try:
-        session.flush()
-    except IntegrityError as error:
-        raise OperationRunning(f"another operation began on node {node.name} just now: look again") from error
+    session.flush()
     record(
         session,
         "operation.requested",

@@ -92,7 +92,7 @@ def take_back(session: Session, settings: Settings, operation_id: str, epoch: in
 
     :returns: why it must fail instead; None when it was queued, or when the verdict was overtaken
     """
-    operation = find_operation(session, operation_id)
+    operation = find_operation(session, operation_id, change=True)
     if operation.state != "running" or operation.epoch != epoch or operation.outcome:
         return None
     if operation.lease_until and operation.lease_until > clock.now():
