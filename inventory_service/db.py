@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from inventory_service.changes import Changes
 from inventory_service.models import Base
-from inventory_service.turns import Turns
+from inventory_service.turns import LineTooLong, Turns
 
 _TOPICS = "changed topics"
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -36,6 +37,9 @@ _POSTGRESQL = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "60s",
 }
+_BUSY_SECONDS = 10
+AWAY = (OperationalError, InterfaceError, PoolTimeout, LineTooLong)
+"""What is raised while the database does not answer; it may a moment later."""
 _LOST_RACES = ("40001", "40P01")
 
 
@@ -56,7 +60,7 @@ def make_engine(url: str) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "busy_timeout=10000",
+            f"busy_timeout={int(_BUSY_SECONDS * 1000)}",
             "cache_size=-8192",
         ):
             connection.execute(f"PRAGMA {pragma}")

@@ -9,25 +9,31 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy import select
 
 from inventory_service.config import Settings
+from inventory_service.db import AWAY
 from inventory_service.models import Operation
 from inventory_service.operations.outcome import conclude
 from inventory_service.operations.watch import Verdict, grant_grace, judge, open_operations, take_back
 from inventory_service.services import Services
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 APPLICATION_VERSION = "operations-1"
 """Names the shape of the workflow below; another name would strand the workflows that are under way."""
 EXECUTOR_ID = "region"
 RECONCILE_SECONDS = 5.0
+AWAY_SECONDS = 1.0
 _STUCK = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 _services: Services | None = None
+_stopping = threading.Event()
 
 
 class _Stopping(BaseException):
@@ -40,13 +46,27 @@ def _parts() -> Services:
     return _services
 
 
+def _persist(work: Callable[[], T]) -> T:
+    """Do it as soon as the database answers. A step that failed is recorded as failed for good; this one just waits."""
+    while True:
+        try:
+            return work()
+        except AWAY as error:
+            log.error("the database does not answer, the engine tries again: %s", getattr(error, "orig", error))
+        if _stopping.wait(AWAY_SECONDS):
+            raise _Stopping
+
+
 @DBOS.step(name="dispatch", retries_allowed=True, max_attempts=8)
 def _dispatch(operation_id: str) -> None:
     """Wake the workers of the operation's rack."""
     services = _parts()
-    with services.database.read() as session:
-        rack = session.scalar(select(Operation.rack_id).where(Operation.id == operation_id))
-    services.changes.announce([f"rack:{rack}"])
+
+    def rack() -> int | None:
+        with services.database.read() as session:
+            return session.scalar(select(Operation.rack_id).where(Operation.id == operation_id))
+
+    services.changes.announce([f"rack:{_persist(rack)}"])
 
 
 @DBOS.step(name="await_verdict", retries_allowed=True, max_attempts=8)
@@ -59,13 +79,13 @@ def _await_verdict(operation_id: str) -> list[str | int | None]:
             return judge(session, services.settings, operation_id)
 
     while True:
-        verdict = look()
+        verdict = _persist(look)
         if verdict.kind != "wait":
             return [verdict.kind, verdict.reason, verdict.epoch]
         if services.changes.closed:
             raise _Stopping
         services.changes.wait_until(
-            f"operation:{operation_id}", lambda: None if look().kind == "wait" else True, verdict.seconds
+            f"operation:{operation_id}", lambda: None if _persist(look).kind == "wait" else True, verdict.seconds
         )
 
 
@@ -73,15 +93,23 @@ def _await_verdict(operation_id: str) -> list[str | int | None]:
 def _take_back(operation_id: str, epoch: int) -> str | None:
     """Take the operation from a silent worker; the answer is why it must fail instead of going on."""
     services = _parts()
-    with services.database.write() as session:
-        return take_back(session, services.settings, operation_id, epoch)
+
+    def work() -> str | None:
+        with services.database.write() as session:
+            return take_back(session, services.settings, operation_id, epoch)
+
+    return _persist(work)
 
 
 @DBOS.step(name="conclude", retries_allowed=True, max_attempts=8)
 def _conclude(operation_id: str, outcome: str, reason: str | None) -> None:
     services = _parts()
-    with services.database.write() as session:
-        conclude(session, services.settings, operation_id, outcome, reason)
+
+    def work() -> None:
+        with services.database.write() as session:
+            conclude(session, services.settings, operation_id, outcome, reason)
+
+    _persist(work)
 
 
 @DBOS.workflow(name="operation", max_recovery_attempts=None)
@@ -109,13 +137,13 @@ class Engine:
         self._services = services
         self._polling_seconds = polling_seconds
         self._watched: set[str] = set()
-        self._stop = threading.Event()
         self._reconciler = threading.Thread(target=self._reconcile_for_ever, name="reconciler", daemon=True)
 
     def start(self) -> None:
         """Take up the operations that were under way, and watch for new ones."""
         global _services
         _services = self._services
+        _stopping.clear()
         with self._services.database.write() as session:
             grant_grace(session, self._services.settings)
         DBOS(config=_configuration(self._services.settings, self._polling_seconds))
@@ -124,7 +152,7 @@ class Engine:
 
     def stop(self) -> None:
         """Let go, at once; what is under way goes on when an engine starts again."""
-        self._stop.set()
+        _stopping.set()
         self._services.changes.close()
         self._reconciler.join(timeout=RECONCILE_SECONDS)
 
@@ -134,14 +162,15 @@ class Engine:
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
     def _reconcile_for_ever(self) -> None:
-        while not self._stop.is_set():
+        while not _stopping.is_set():
             try:
                 self.reconcile()
+                self._services.changes.wait_until(
+                    "operations", lambda: True if _stopping.is_set() or self._unwatched() else None, RECONCILE_SECONDS
+                )
             except Exception:
                 log.exception("the reconciler could not look after the operations; it tries again")
-            self._services.changes.wait_until(
-                "operations", lambda: True if self._stop.is_set() or self._unwatched() else None, RECONCILE_SECONDS
-            )
+                _stopping.wait(AWAY_SECONDS)
 
     def _unwatched(self) -> list[str]:
         with self._services.database.read() as session:

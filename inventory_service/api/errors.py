@@ -8,11 +8,11 @@ from typing import Any
 from apiflask import APIFlask, HTTPError
 from flask import Response, g, json
 from pydantic import ValidationError
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException
 
+from inventory_service.db import AWAY
 from inventory_service.problems import Conflict, Problem, Unavailable
-from inventory_service.turns import LineTooLong
 
 log = logging.getLogger(__name__)
 
@@ -99,18 +99,13 @@ def register(app: APIFlask) -> None:
         headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location", "Retry-After")}
         return _answer(body, error.code or 500, headers)
 
-    @app.errorhandler(OperationalError)
-    @app.errorhandler(InterfaceError)
-    @app.errorhandler(TimeoutError)
-    def _of_database(error: SQLAlchemyError) -> Response:
+    def _of_database(error: Exception) -> Response:
         # What the driver says, in one line: while the database is away, every request ends here.
         log.error("request %s: the database does not answer: %s", g.get("request_id"), getattr(error, "orig", error))
         return problem_response(Unavailable("the database does not answer: try again", retry_after=2))
 
-    @app.errorhandler(LineTooLong)
-    def _of_line(error: LineTooLong) -> Response:
-        log.error("request %s: %s", g.get("request_id"), error)
-        return problem_response(Unavailable("too many requests wait for the database: try again", retry_after=2))
+    for kind in AWAY:
+        app.register_error_handler(kind, _of_database)
 
     @app.errorhandler(IntegrityError)
     def _of_race(error: IntegrityError) -> Response:

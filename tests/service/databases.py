@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,10 @@ class Databases(ABC):
     def empty(self, directory: Path) -> str:
         """The URL of a new database without tables."""
 
+    @abstractmethod
+    def away(self, settings: Settings) -> AbstractContextManager[None]:
+        """While it lasts, the service cannot write: the server is down, or another process holds the files."""
+
     def copy(self, directory: Path, **settings: Any) -> Settings:
         """A prepared service of its own in a directory, which is made."""
         database = {} if "database_url" in settings else {"database_url": self.copy_database(self._prepared)}
@@ -66,6 +73,15 @@ class SqliteDatabases(Databases):
     def empty(self, directory: Path) -> str:
         return f"sqlite:///{directory / 'database.sqlite'}"
 
+    @contextmanager
+    def away(self, settings: Settings) -> Iterator[None]:
+        files = [str(make_url(url).database) for url in (settings.database, settings.engine_database)]
+        with ExitStack() as stack:
+            for file in files:
+                other = stack.enter_context(closing(sqlite3.connect(file, isolation_level=None, timeout=30)))
+                other.execute("BEGIN IMMEDIATE")
+            yield
+
 
 class PostgresqlDatabases(Databases):
     """A server of one's own; commits are not flushed to the disk, which tells no test anything."""
@@ -86,6 +102,12 @@ class PostgresqlDatabases(Databases):
 
     def empty(self, directory: Path) -> str:
         return self.cluster.create()
+
+    @contextmanager
+    def away(self, settings: Settings) -> Iterator[None]:
+        self.cluster.stop()
+        yield
+        self.cluster.start()
 
     def drop(self, url: str) -> None:
         self.cluster.drop(url)

@@ -34,8 +34,11 @@ class Served:
         self.tls = ssl.create_default_context(cafile=str(directory / "tls" / "ca.crt"))
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def spawn(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-m", "inventory_service", "serve"], env=self.environment)
+
+    def start(self) -> None:
+        self.spawn()
         until(self.answers, 60)
 
     def answers(self) -> bool:
