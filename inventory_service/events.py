@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
-from inventory_service.models import Allocation, Event, Node
+from inventory_service.models import Allocation, Event
+
+
+class Named(Protocol):
+    """A node, or a row with what an event says of it."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 def record(
@@ -15,7 +25,7 @@ def record(
     kind: str,
     actor: str,
     *,
-    node: Node | None = None,
+    node: Named | None = None,
     allocation: Allocation | None = None,
     operation_id: str | None = None,
     **detail: Any,

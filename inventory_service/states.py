@@ -5,9 +5,9 @@ The API's answers, the page and the documentation come from this table.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import update
+from sqlalchemy import Select, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
@@ -150,3 +150,34 @@ def advance(
         **detail,
     )
     touch(session, "nodes")
+
+
+class Moved(NamedTuple):
+    """What is known of a node that ``advance_chosen`` moved."""
+
+    id: int
+    name: str
+    pool_id: int
+    cpus: int | None
+    memory_bytes: int | None
+
+
+def advance_chosen(session: Session, chosen: Select[int], before: str, verb: str) -> list[Moved]:
+    """Move the nodes that a query chooses along the table, all in one statement; the caller writes their events.
+
+    :param chosen: ids of nodes; what it locks or passes over is its own affair
+    :param before: the state that they have to be in
+    :returns: the nodes that moved; none when the query chose none
+    """
+    now = clock.now()
+    picked = chosen.cte("picked")
+    moved = session.execute(
+        update(Node)
+        .where(Node.id.in_(select(picked.c.id)), Node.state == literal_column(f"'{before}'"))
+        .values(state=TRANSITIONS[before, verb], reason=None, version=Node.version + 1, idle_since=now, updated_at=now)
+        .returning(Node.id, Node.name, Node.pool_id, Node.cpus, Node.memory_bytes)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if moved:
+        touch(session, "nodes")
+    return [Moved(*one) for one in moved]

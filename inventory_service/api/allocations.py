@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from inventory_service import constraints
-from inventory_service.allocate import Wanted, allocate, existing
+from inventory_service.allocate import allocate, existing
 from inventory_service.allocation_requests import deploy, find_allocation, release
 from inventory_service.api.authentication import by_token, caller, services
 from inventory_service.api.lists import number, part
@@ -21,6 +21,7 @@ from inventory_service.documents.allocation import allocation_document, allocati
 from inventory_service.documents.operation import operation_document
 from inventory_service.images import find_image
 from inventory_service.models import Allocation, User
+from inventory_service.wanted import Wanted
 
 bp = APIBlueprint("allocations", __name__, url_prefix="/api/v1", tag="Allocations")
 by_token(bp, "admin", "user")

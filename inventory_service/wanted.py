@@ -1,0 +1,44 @@
+"""What a user asks for: one request, as the API got it, and as it waits in line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A request for a node.
+
+    :param constraints: what the node must have, in the user's own words
+    :param prefer: what it should rather have, in the same words; ranks, excludes nothing
+    :param not_with: allocations (or sets of them) whose nodes it must not be
+    :param spread: with ``not_with``: not in the same place either, such as ``zone``
+    :param image: the image to deploy; the node has to be able to boot it
+    :param deploy: whether it is deployed at once, which needs a root disk that is clear
+    :param credentials: encrypted
+    """
+
+    name: str | None = None
+    constraints: Mapping[str, Any] = field(default_factory=dict)
+    prefer: Any = None
+    not_with: Any = None
+    spread: Any = None
+    image: str | None = None
+    deploy: bool = True
+    hostname: str | None = None
+    root_disk: str | None = None
+    credentials: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """What is kept of it while it waits; the credentials have a column of their own."""
+        kept = asdict(self)
+        del kept["credentials"]
+        return {name: value for name, value in kept.items() if value not in (None, {}, [])}
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], credentials: str | None = None) -> Wanted:
+        """The request that ``document`` kept."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in document.items() if name in known}, credentials=credentials)
