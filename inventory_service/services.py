@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from inventory_service.auth import ensure_rack
 from inventory_service.changes import Changes
 from inventory_service.config import Settings
 from inventory_service.db import Database, newest_revision, revision_of, upgrade
 from inventory_service.places import ensure_pool, ensure_zone
+from inventory_service.sandbox import Sandbox
 from inventory_service.vault import Vault
 
 
@@ -19,6 +20,7 @@ class Services:
     settings: Settings
     database: Database
     vault: Vault
+    sandbox: Sandbox = field(default_factory=Sandbox)
 
     @property
     def changes(self) -> Changes:

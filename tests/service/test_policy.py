@@ -19,11 +19,11 @@ WITHOUT_TOKEN = {"boot": "proof", "pages": "session"}
 
 # What stands lower knows nothing of what stands higher.
 LAYERS = (
-    ("clock", "problems", "sizes", "steps", "changes", "secret_tokens", "turns"),
+    ("clock", "problems", "sizes", "steps", "changes", "secret_tokens", "turns", "sandbox_process", "sandbox"),
     ("config", "vault", "tls"),
     ("models",),
     ("db",),
-    ("events", "hostnames", "auth", "places", "services", "states", "root_disk", "images", "constraints", "cost"),
+    ("events", "hostnames", "auth", "places", "services", "states", "root_disk", "images", "expressions", "constraints", "cost"),
     ("node_records", "wanted"),
     ("pick",),
     ("explain",),

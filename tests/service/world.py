@@ -67,6 +67,7 @@ class World:
 
     def close(self) -> None:
         self.stop_engine()
+        self.services.sandbox.close()
         self.services.database.close()
 
     def token(self, user: str, role: str, rack: str | None = None) -> str:
@@ -147,6 +148,15 @@ class World:
         ready: dict[str, Any] = self.get(f"/nodes/{node['name']}")
         assert ready["state"] == "ready", ready["reason"]
         return ready
+
+    def inventoried_node(self, name: str, **hardware: Any) -> Work:
+        """A node whose facts are stored and whose commissioning goes on; needs no engine."""
+        values = {key: hardware.pop(key) for key in ("zone", "pool", "tags") if key in hardware}
+        self.add_node(name, **values)
+        self.post(f"/nodes/{name}/operations", {"kind": "commission"})
+        work = Work(self, name)
+        work.report("facts", "PUT", facts=facts(**hardware))
+        return work
 
     def image(self, name: str = "debian-12", **values: Any) -> dict[str, Any]:
         body = {
