@@ -20,6 +20,7 @@ from inventory_service.api import (
     catalogue,
     errors,
     events,
+    idempotency,
     inventory,
     keys,
     node_details,
@@ -30,6 +31,7 @@ from inventory_service.api import (
     worker_evidence,
     worker_progress,
 )
+from inventory_service.api.idempotency import answer_once
 from inventory_service.api.waiting import open_room
 from inventory_service.boot import views as boot
 from inventory_service.boot.source import open_limiter
@@ -76,13 +78,13 @@ class _Application(APIFlask):
     def dispatch_request(self) -> ResponseReturnValue:
         for unused in range(_TRIES - 1):
             try:
-                return super().dispatch_request()
+                return answer_once(super().dispatch_request)
             except Overtaken:
                 continue
             except DBAPIError as error:
                 if not lost_a_race(error):
                     raise
-        return super().dispatch_request()
+        return answer_once(super().dispatch_request)
 
 
 class _Json(DefaultJSONProvider):
@@ -126,7 +128,7 @@ def create_app(services: Services) -> APIFlask:
     app.before_request(_name_request)
     app.after_request(_add_headers)
     _add_health(app, services)
-    app.spec_processor(_secure)
+    app.spec_processor(_complete)
     return app
 
 
@@ -140,6 +142,10 @@ def _add_headers(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
+
+
+def _complete(spec: Any) -> Any:
+    return idempotency.describe(_secure(spec))
 
 
 def _secure(spec: Any) -> Any:

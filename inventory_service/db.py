@@ -10,8 +10,10 @@ the database has an end as well, so that a request is answered while its client 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,30 @@ def lost_a_race(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _LOST_RACES
 
 
+class Unit(ExitStack):
+    """One transaction for everything that a thread writes."""
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Session]], begin: Callable[[Session], None]):
+        super().__init__()
+        self._transaction = transaction
+        self._begin = begin
+        self.session: Session | None = None
+
+    @contextmanager
+    def joined(self) -> Iterator[Session]:
+        """The session, in which others may have written already; whatever fails in it undoes all of it."""
+        try:
+            if self.session is None:
+                session = self.enter_context(self._transaction())
+                self._begin(session)
+                self.session = session
+            yield self.session
+        except BaseException:
+            self.session = None
+            self.__exit__(*sys.exc_info())
+            raise
+
+
 class Database:
     """Sessions on one engine; what a write touched is announced once it is committed."""
 
@@ -88,6 +114,7 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.changes = changes or Changes()
         self._session = sessionmaker(self.engine, expire_on_commit=False)
+        self._unit: ContextVar[Unit | None] = ContextVar("unit", default=None)
         self._connections = Turns(CONNECTIONS, PATIENCE)
         # On SQLite: waiting in its busy handler is neither fair nor quick. Who waits here holds no connection.
         self._writing = Turns(1 if self.is_sqlite else CONNECTIONS, PATIENCE)
@@ -98,6 +125,10 @@ class Database:
 
         :raises LineTooLong: too many wait for the database
         """
+        unit = self._unit.get()
+        if unit is not None and unit.session is not None:
+            yield unit.session
+            return
         with self._connections.turn(), self._session() as session:
             yield session
 
@@ -107,6 +138,27 @@ class Database:
 
         :raises LineTooLong: too many wait for the database
         """
+        unit = self._unit.get()
+        with self._transaction() if unit is None else unit.joined() as session:
+            yield session
+
+    @contextmanager
+    def unit(self, begin: Callable[[Session], None]) -> Iterator[Unit]:
+        """Everything that this thread writes meanwhile is ONE transaction: it begins with the first write and is
+        committed at the end.
+
+        :param begin: called as it begins
+        """
+        unit = Unit(self._transaction, begin)
+        token = self._unit.set(unit)
+        try:
+            with unit:
+                yield unit
+        finally:
+            self._unit.reset(token)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
         with self._writing.turn(), self._connections.turn(), self._session() as session:
             session.connection(execution_options={"write": True})
             yield session

@@ -70,7 +70,7 @@ class ActionModule(OperationAction):
                 )
             return False
         asked = {"kind": kind, "parameters": self.params["parameters"], "by_hand": not self.params["heartbeat"]}
-        self.api.post(f"/nodes/{segment(name)}/operations", asked, repeatable=False)
+        self.api.post(f"/nodes/{segment(name)}/operations", asked)
         return True
 
     def explain(self, name: str) -> str:

@@ -48,7 +48,7 @@ options:
     description:
       - Seconds during which a call is tried again while the service does not answer or answers 502, 503 or 504,
         so that a restart of the service does not fail a playbook.
-      - Only calls that may reach the service twice without harm are repeated after they were sent.
+      - A call that reaches the service twice is done once; its C(Idempotency-Key) says that it is the same.
     type: int
     default: 120
 notes:

@@ -8,7 +8,6 @@ it is safe in the worker processes that Ansible forks.
 """
 from __future__ import annotations
 
-import errno
 import http.client
 import json
 import random
@@ -16,6 +15,7 @@ import socket
 import ssl
 import time
 import typing as t
+import uuid
 from dataclasses import dataclass
 from email.message import Message
 from urllib.error import HTTPError, URLError
@@ -26,8 +26,6 @@ from ansible_collections.metalpool.core.plugins.module_utils._errors import ApiE
 from ansible_collections.metalpool.core.plugins.module_utils._settings import Settings
 
 AWAY = (502, 503, 504)
-# Nothing was sent, so that even a call that must not be made twice can be repeated.
-NOT_SENT = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
 POLL_SECONDS = 25
 POLL_PACE = 0.5
 FIRST_PAUSE = 0.25
@@ -83,9 +81,10 @@ class Api:
                 return
             query["after"] = page["next"]
 
-    def post(self, path: str, body: t.Any = None, repeatable: bool = True, extra_time: float = 0) -> Answer:
-        """POST. Give ``repeatable=False`` for a call that would do its work twice when it is made twice."""
-        return self.call("POST", path, body=body or {}, repeatable=repeatable, extra_time=extra_time)
+    def post(self, path: str, body: t.Any = None, extra_time: float = 0) -> Answer:
+        """POST; may always be repeated: by its key the service knows that it is the same call, and does it once."""
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        return self.call("POST", path, body=body or {}, extra_time=extra_time, headers=key)
 
     def put(self, path: str, body: t.Any) -> Answer:
         """PUT: replace; may always be repeated."""
@@ -110,7 +109,6 @@ class Api:
         path: str,
         body: t.Any = None,
         query: t.Mapping[str, t.Any] | None = None,
-        repeatable: bool = True,
         extra_time: float = 0,
         headers: t.Mapping[str, str] | None = None,
     ) -> Answer:
@@ -118,7 +116,6 @@ class Api:
 
         :param path: below /api/v1, such as ``/nodes/m1``; see `segment` for names in it
         :param query: parameters; None and "" are left out
-        :param repeatable: whether it does no harm when the service gets the call twice
         :param extra_time: seconds added to the time limit of the request, for long polls
         :raises ApiError: the API refused; its text is made for people
         :raises Unreachable: there is no answer
@@ -134,7 +131,7 @@ class Api:
             try:
                 return self._once(method, url, body, self.settings.timeout + extra_time, headers)
             except (ApiError, Unreachable) as exc:
-                if not _worth_repeating(exc, repeatable) or time.monotonic() + pause > deadline:
+                if not _worth_repeating(exc) or time.monotonic() + pause > deadline:
                     raise
                 if self._on_retry and not told:
                     limit = self.settings.retry_timeout
@@ -197,10 +194,8 @@ def poll(seconds: float | None) -> t.Iterator[float]:
         time.sleep(max(0.0, begun + POLL_PACE - time.monotonic()))
 
 
-def _worth_repeating(exc: ApiError | Unreachable, repeatable: bool) -> bool:
-    if isinstance(exc, ApiError):
-        return exc.status in AWAY if repeatable else exc.status == 503
-    return exc.passing and (repeatable or exc.not_sent)
+def _worth_repeating(exc: ApiError | Unreachable) -> bool:
+    return exc.status in AWAY if isinstance(exc, ApiError) else exc.passing
 
 
 def _parse(raw: bytes, call: str) -> t.Any:
@@ -222,7 +217,6 @@ def _body(exc: HTTPError) -> bytes:
 def _unreachable(exc: Exception, call: str, settings: Settings) -> Unreachable:
     """Say what kept the call from being answered, and whether that may pass by itself."""
     reason = exc.reason if isinstance(exc, URLError) and isinstance(exc.reason, Exception) else exc
-    number = getattr(reason, "errno", None)
     if isinstance(reason, ssl.SSLCertVerificationError):
         used = settings.ca_file or "the system's CA certificates"
         return Unreachable(
@@ -236,5 +230,4 @@ def _unreachable(exc: Exception, call: str, settings: Settings) -> Unreachable:
         f"{call} was not answered: {reason or type(reason).__name__}. Is the service running, and is the url right?",
         brief=str(reason) or type(reason).__name__,
         passing=True,
-        not_sent=number in NOT_SENT,
     )

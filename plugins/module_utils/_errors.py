@@ -26,14 +26,12 @@ class Unreachable(Exception):
 
     :param brief: the cause in a few words
     :param passing: whether it may go by itself, so that trying again makes sense
-    :param not_sent: whether it is sure that the service never saw the call
     """
 
-    def __init__(self, message: str, brief: str = "", passing: bool = False, not_sent: bool = False) -> None:
+    def __init__(self, message: str, brief: str = "", passing: bool = False) -> None:
         super().__init__(message)
         self.brief = brief or message
         self.passing = passing
-        self.not_sent = not_sent
 
 
 class ApiError(Exception):

@@ -287,16 +287,16 @@ def deployment(params: dict[str, t.Any]) -> dict[str, t.Any]:
     return {**asked, "credentials": who} if who else asked
 
 
-def post_with_keys(api: Api, path: str, asked: dict[str, t.Any], repeatable: bool) -> Answer:
+def post_with_keys(api: Api, path: str, asked: dict[str, t.Any]) -> Answer:
     """POST, and when the service says that nobody could log in, again with the keys in ~/.ssh."""
     try:
-        return api.post(path, asked, repeatable=repeatable)
+        return api.post(path, asked)
     except ApiError as exc:
         keys = default_keys() if exc.problem.get("field") == "credentials.ssh_keys" and "value" in exc.problem else []
         if not keys or exc.problem["value"]:
             raise
     who = {**asked.get("credentials", {}), "ssh_keys": keys}
-    return api.post(path, {**asked, "credentials": who}, repeatable=repeatable)
+    return api.post(path, {**asked, "credentials": who})
 
 
 def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
@@ -311,8 +311,7 @@ def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     diff = {"before": {}, "after": public}
     if module.check_mode:
         return {"changed": True, "allocation": public, "diff": diff}
-    # With a name, the service answers a second call with the same allocation.
-    answer = post_with_keys(api, "/allocations", asked, repeatable=bool(params["name"]))
+    answer = post_with_keys(api, "/allocations", asked)
     return {"changed": answer.status == 201, "allocation": answer.json, "diff": diff}
 
 
@@ -324,7 +323,7 @@ def deploy(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dic
     diff = {"before": {"state": allocation["state"]}, "after": {"state": "active"}}
     if not module.check_mode:
         path = f"/allocations/{segment(allocation['name'])}"
-        post_with_keys(api, f"{path}/deploy", asked, repeatable=False)
+        post_with_keys(api, f"{path}/deploy", asked)
         allocation = api.get(path).json
     return {"changed": True, "allocation": allocation, "diff": diff}
 

@@ -292,7 +292,7 @@ def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
 def add(api: Api, name: str, wanted: dict[str, t.Any]) -> dict[str, t.Any]:
     """Add the node; a lock is not part of adding it."""
     first = {key: value for key, value in wanted.items() if key != "locked"}
-    node = api.post("/nodes", {"name": name, **first}, repeatable=False).json
+    node = api.post("/nodes", {"name": name, **first}).json
     if wanted.get("locked"):
         node = api.patch(f"/nodes/{segment(name)}", {"locked": True}).json
     return node

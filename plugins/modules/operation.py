@@ -131,7 +131,7 @@ def started(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     if changed:
         # With another kind under way, the service refuses and says which one it is.
         asked = {"kind": kind, "parameters": module.params["parameters"]}
-        operation = api.post(f"/nodes/{segment(node)}/operations", asked, repeatable=False).json
+        operation = api.post(f"/nodes/{segment(node)}/operations", asked).json
     if module.params["wait"] and not module.check_mode:
         operation = wait_for_operation(api, operation["id"], module.params["wait_timeout"])
     diff = {"before": {}, "after": {"node": node, "kind": kind}} if changed else {"before": {}, "after": {}}

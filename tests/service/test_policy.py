@@ -22,7 +22,7 @@ LAYERS = (
     ("clock", "problems", "sizes", "steps", "changes", "secret_tokens", "turns", "sandbox_process", "sandbox"),
     ("config", "vault", "tls"),
     ("models",),
-    ("db",),
+    ("db", "idempotency"),
     ("events", "hostnames", "auth", "places", "services", "states", "root_disk", "images", "expressions", "constraints", "cost"),
     ("node_records", "wanted"),
     ("pick",),

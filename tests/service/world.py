@@ -15,6 +15,9 @@ from inventory_service.auth import create_token, ensure_rack, ensure_user
 from inventory_service.config import Settings
 from inventory_service.engine import Engine
 from inventory_service.models import Base
+from inventory_service.models.operation import ENDED
+from inventory_service.operations.outcome import conclude
+from inventory_service.operations.watch import judge, open_operations
 from inventory_service.services import open_services
 
 T = TypeVar("T")
@@ -64,6 +67,14 @@ class World:
         if self.engine is not None:
             self.engine.close()
             self.engine = None
+
+    def settle(self) -> None:
+        """Do once what the engine does all the time: conclude the operations whose verdict is clear."""
+        with self.services.database.write() as session:
+            for one in open_operations(session):
+                verdict = judge(session, self.settings, one)
+                if verdict.kind in ENDED:
+                    conclude(session, self.settings, one, verdict.kind, verdict.reason)
 
     def close(self) -> None:
         self.stop_engine()
@@ -145,6 +156,8 @@ class World:
         node = self.add_node(name, **values)
         self.post(f"/nodes/{node['name']}/operations", {"kind": "commission"})
         Work(self, node["name"]).commission(**hardware)
+        if self.engine is None:
+            self.settle()
         ready: dict[str, Any] = self.get(f"/nodes/{node['name']}")
         assert ready["state"] == "ready", ready["reason"]
         return ready

@@ -1,0 +1,95 @@
+"""The same request with the same key is done once: its answer is kept, and given again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from inventory_service import clock
+from inventory_service.config import Settings
+from inventory_service.models import IdempotencyKey
+from inventory_service.problems import Invalid
+from inventory_service.vault import Vault
+
+HEADER = "Idempotency-Key"
+KEY_RULE = "1 to 200 printable ASCII characters without spaces, such as a UUID that is made for this request"
+_KEY = re.compile(r"[!-~]{1,200}", re.ASCII)
+_UNDER_WAY = 0
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was answered."""
+
+    status: int
+    body: str
+
+
+def check_key(key: str) -> str:
+    """The key as a client may send it; the quotes of a structured field (RFC 8941) do not count.
+
+    :raises Invalid: it is none
+    """
+    key = key.strip().strip('"')
+    if not _KEY.fullmatch(key):
+        raise Invalid(HEADER, key, "this is no key", KEY_RULE)
+    return key
+
+
+def fingerprint(*parts: bytes) -> str:
+    """What tells one request from another: a digest of method, path and body."""
+    return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+def stored_answer(
+    session: Session, settings: Settings, vault: Vault, user_id: int, key: str, print_of_it: str
+) -> Stored | None:
+    """What this request was answered before; None when it is new, or so long ago that the answer is not kept.
+
+    :raises Invalid: the key was used for another request
+    """
+    row = session.get(IdempotencyKey, (user_id, key))
+    if row is None or row.created_at <= _oldest(settings):
+        return None
+    if row.fingerprint != print_of_it:
+        raise Invalid(HEADER, key, "this key was used for another request: make a new one for each", "a new key")
+    return Stored(row.status, vault.decrypt(row.body))
+
+
+def begin(session: Session, settings: Settings, user_id: int, key: str, print_of_it: str) -> None:
+    """Take the key. Whoever took it at the same moment is waited for, and then the database refuses this one."""
+    session.execute(
+        delete(IdempotencyKey).where(
+            IdempotencyKey.user_id == user_id, IdempotencyKey.key == key, IdempotencyKey.created_at <= _oldest(settings)
+        )
+    )
+    session.add(
+        IdempotencyKey(
+            user_id=user_id, key=key, fingerprint=print_of_it, status=_UNDER_WAY, body="", created_at=clock.now()
+        )
+    )
+    session.flush()
+
+
+def keep(session: Session, vault: Vault, user_id: int, key: str, answer: Stored) -> None:
+    """Keep the answer, in the transaction that did the work. It is encrypted: a new token may stand in it."""
+    session.execute(
+        update(IdempotencyKey)
+        .where(IdempotencyKey.user_id == user_id, IdempotencyKey.key == key)
+        .values(status=answer.status, body=vault.encrypt(answer.body))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def sweep(session: Session, settings: Settings) -> None:
+    """Forget the answers that are kept no longer."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at <= _oldest(settings)))
+
+
+def _oldest(settings: Settings) -> datetime:
+    return clock.now() - timedelta(seconds=settings.idempotency_seconds)
