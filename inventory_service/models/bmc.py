@@ -18,7 +18,7 @@ class Bmc(Base):
 
     node_id: Mapped[int] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(default="ipmi")
-    address: Mapped[str]
+    address: Mapped[str] = mapped_column(index=True)
     port: Mapped[int] = mapped_column(default=623)
     mac: Mapped[str | None]
     username: Mapped[str | None]

@@ -9,10 +9,14 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from inventory_service.models.base import Base
+from inventory_service.models.networks import Vlan
 
 
 class Interface(Base):
-    """A network interface; a MAC address belongs to one node."""
+    """A network interface; a MAC address belongs to one node.
+
+    Its VLAN is learned from the address that it boots with, unless it was set by hand.
+    """
 
     __tablename__ = "interface"
 
@@ -25,7 +29,9 @@ class Interface(Base):
     link: Mapped[bool | None]
     lldp: Mapped[dict[str, Any] | None]
     vlan_id: Mapped[int | None] = mapped_column(ForeignKey("vlan.id", ondelete="SET NULL"), index=True)
+    vlan_by_hand: Mapped[bool] = mapped_column(default=False)
 
+    vlan: Mapped[Vlan | None] = relationship(lazy="raise")
     tags: Mapped[list[InterfaceTag]] = relationship(
         lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="InterfaceTag.tag"
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from inventory_service.models.base import Base
+
+FAR = 1 << 62
+"""The last position of an address that is counted: a BIGINT holds it, and no subnet of IPv4 has so many."""
 
 
 class Space(Base):
@@ -93,18 +96,22 @@ class AddressRange(Base):
 class Address(Base):
     """One address that is taken: reserved by hand, or assigned to an interface of an allocated node.
 
-    A free address has no row, so the unique constraint makes a second holder impossible.
+    A free address has no row, so the unique constraint makes a second holder impossible. One that is reserved for an
+    interface has ``allocation_id`` while the node is allocated. ``position`` counts from the subnet's first address and
+    goes up to ``FAR``: what lies beyond is assigned only when somebody asks for it.
     """
 
     __tablename__ = "address"
     __table_args__ = (
         UniqueConstraint("subnet_id", "ip"),
         CheckConstraint("kind IN ('reserved', 'assigned')", name="kind"),
+        Index("ix_address_subnet_id_position", "subnet_id", "position"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    subnet_id: Mapped[int] = mapped_column(ForeignKey("subnet.id"), index=True)
+    subnet_id: Mapped[int] = mapped_column(ForeignKey("subnet.id"))
     ip: Mapped[str]
+    position: Mapped[int]
     kind: Mapped[str]
     interface_id: Mapped[int | None] = mapped_column(ForeignKey("interface.id", ondelete="CASCADE"), index=True)
     allocation_id: Mapped[int | None] = mapped_column(ForeignKey("allocation.id", ondelete="CASCADE"), index=True)

@@ -229,6 +229,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("subnet_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("ip", sa.String(), nullable=False),
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("interface_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("allocation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -248,7 +249,7 @@ def upgrade() -> None:
     with op.batch_alter_table("address", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_address_allocation_id"), ["allocation_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_address_interface_id"), ["interface_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_address_subnet_id"), ["subnet_id"], unique=False)
+        batch_op.create_index("ix_address_subnet_id_position", ["subnet_id", "position"], unique=False)
 
     op.create_table(
         "address_range",
@@ -343,8 +344,12 @@ def upgrade() -> None:
             batch_op.f("fk_allocation_pool_id_pool"), "pool", ["pool_id"], ["id"], ondelete="SET NULL"
         )
 
+    with op.batch_alter_table("bmc", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bmc_address"), ["address"], unique=False)
+
     with op.batch_alter_table("interface", schema=None) as batch_op:
         batch_op.add_column(sa.Column("vlan_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+        batch_op.add_column(sa.Column("vlan_by_hand", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.create_index(batch_op.f("ix_interface_vlan_id"), ["vlan_id"], unique=False)
         batch_op.create_foreign_key(
             batch_op.f("fk_interface_vlan_id_vlan"), "vlan", ["vlan_id"], ["id"], ondelete="SET NULL"
@@ -494,7 +499,11 @@ def downgrade() -> None:
     with op.batch_alter_table("interface", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_interface_vlan_id_vlan"), type_="foreignkey")
         batch_op.drop_index(batch_op.f("ix_interface_vlan_id"))
+        batch_op.drop_column("vlan_by_hand")
         batch_op.drop_column("vlan_id")
+
+    with op.batch_alter_table("bmc", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bmc_address"))
 
     op.execute("DELETE FROM allocation WHERE node_name IS NULL")
     with op.batch_alter_table("allocation", schema=None) as batch_op:
@@ -540,7 +549,7 @@ def downgrade() -> None:
 
     op.drop_table("address_range")
     with op.batch_alter_table("address", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_address_subnet_id"))
+        batch_op.drop_index("ix_address_subnet_id_position")
         batch_op.drop_index(batch_op.f("ix_address_interface_id"))
         batch_op.drop_index(batch_op.f("ix_address_allocation_id"))
 
