@@ -203,3 +203,16 @@ def config() -> None:
 def config_show(settings: Settings) -> None:
     """Show the settings as they are in force, without secrets."""
     click.echo(json.dumps(settings.redacted(), indent=2))
+
+
+@main.command(hidden=True)
+@click.option("--nodes", default=1000, show_default=True, type=click.IntRange(min=1))
+@click.pass_obj
+def seed(settings: Settings, nodes: int) -> None:
+    """Add made-up ready nodes, to try the service out at size. Never on a pool that is in use."""
+    from inventory_service.seed import seed as add
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.write() as session:
+        add(session, settings.default_rack, nodes)
+    click.echo(f"{nodes} nodes added")
