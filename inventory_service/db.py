@@ -32,8 +32,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 CONNECTIONS = 8
 """How many sessions a process has at once: more are slower, one interpreter does not keep even these busy."""
-PATIENCE = 15.0
-"""Seconds to wait for one's turn."""
+PATIENCE = 25.0
+"""Seconds to wait for one's turn; clients give up after 30 or later."""
 _POSTGRESQL = {
     "lock_timeout": "10s",
     "statement_timeout": "30s",

@@ -54,6 +54,9 @@ class Databases(ABC):
         shutil.copytree(self._prepared.state_dir, directory)
         return Settings(state_dir=directory, **database, **settings)
 
+    def make_durable(self) -> None:  # noqa: B027 - SQLite's files always are
+        """From now on what is committed reaches the disk before it is answered."""
+
     def drop(self, url: str) -> None:  # noqa: B027 - files go with their directory
         """Forget a database."""
 
@@ -107,6 +110,11 @@ class PostgresqlDatabases(Databases):
     def away(self, settings: Settings) -> Iterator[None]:
         self.cluster.stop()
         yield
+        self.cluster.start()
+
+    def make_durable(self) -> None:
+        self.cluster.stop()
+        self.cluster.durable = True
         self.cluster.start()
 
     def drop(self, url: str) -> None:

@@ -35,17 +35,15 @@ def _as_owner(*command: str | Path) -> list[str]:
 class Cluster:
     """One server with its data; databases are copies of a template, which takes a tenth of a second."""
 
-    def __init__(self, *, durable: bool = False) -> None:
-        """Make and start it.
-
-        :param durable: whether commits reach the disk before they are answered, as in production
-        """
+    def __init__(self) -> None:
+        """Make and start it."""
         self.directory = Path(tempfile.mkdtemp(prefix="metalpool-postgresql-"))
         if os.geteuid() == 0:
             owner = pwd.getpwnam(_OWNER)
             os.chown(self.directory, owner.pw_uid, owner.pw_gid)
         self._data = self.directory / "data"
-        self._durable = durable
+        self.durable = False
+        """Whether commits reach the disk before they are answered, as in production; looked at when it starts."""
         self._count = 0
         self._server: subprocess.Popen[bytes] | None = None
         self._run("initdb", "--auth=trust", f"--username={_OWNER}", "--no-sync", "--locale=C.UTF-8", "-D", self._data)
@@ -60,9 +58,9 @@ class Cluster:
             "unix_socket_directories": str(self.directory),
             "listen_addresses": "",
             "max_connections": "200",
-            "fsync": "on" if self._durable else "off",
-            "synchronous_commit": "on" if self._durable else "off",
-            "full_page_writes": "on" if self._durable else "off",
+            "fsync": "on" if self.durable else "off",
+            "synchronous_commit": "on" if self.durable else "off",
+            "full_page_writes": "on" if self.durable else "off",
         }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with (self.directory / "log").open("ab") as log:

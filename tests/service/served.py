@@ -10,6 +10,8 @@ import socket
 import ssl
 import subprocess
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from inventory_service.config import Settings
@@ -19,7 +21,11 @@ from tests.service.world import KEY, until
 class Served:
     """One supervisor with its serving process, on a port of its own."""
 
-    def __init__(self, prepared: Settings, **settings: str) -> None:
+    def __init__(self, prepared: Settings, *, log: Path | None = None, **settings: str) -> None:
+        """
+        :param prepared: where its state and its database are
+        :param log: where its output goes, instead of to the test's
+        """
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -33,9 +39,12 @@ class Served:
         self.token = (directory / "admin.token").read_text().strip()
         self.tls = ssl.create_default_context(cafile=str(directory / "tls" / "ca.crt"))
         self.process: subprocess.Popen[bytes] | None = None
+        self._log = log
 
     def spawn(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", "inventory_service", "serve"], env=self.environment)
+        command = [sys.executable, "-m", "inventory_service", "serve"]
+        with self._log.open("ab") if self._log else nullcontext() as output:
+            self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
 
     def start(self) -> None:
         self.spawn()
@@ -66,9 +75,17 @@ class Served:
         assert status < 300, document
         return document
 
-    def kill(self) -> None:
+    def children(self) -> list[int]:
+        """The processes that the supervisor started."""
         assert self.process is not None
-        self.process.kill()
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def kill(self) -> None:
+        """End all of its processes at once, as a power cut does."""
+        assert self.process is not None
+        for pid in (self.process.pid, *self.children()):
+            os.kill(pid, signal.SIGKILL)
         self.process.wait()
         until(self._port_is_free)
 

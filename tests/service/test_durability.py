@@ -83,9 +83,7 @@ def test_queued_operation_is_not_lost(served: Served) -> None:
 
 
 def test_serving_process_alone_is_started_again(served: Served) -> None:
-    assert served.process is not None
-    children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text().split()
-    [serving] = [int(child) for child in children]
+    [serving] = served.children()
     os.kill(serving, signal.SIGKILL)
     until(lambda: not Path(f"/proc/{serving}").exists() or "Z" in Path(f"/proc/{serving}/stat").read_text())
     until(served.answers, 30)

@@ -1,0 +1,203 @@
+"""A storm: many clients that acquire and release over HTTPS while the service is killed, and what must be true afterwards.
+
+Every request is sent again, unchanged, until it is answered, as the collection's modules do it. What was answered is
+written down here and compared with the rows of the database.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from tests.service.served import Served
+from tests.service.world import KEY
+
+CLIENTS = 64
+WORKERS = 4
+GIVE_UP = 120.0
+"""Seconds after which a request that nobody answers is an error."""
+
+
+@dataclass
+class Told:
+    """What clients were told."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    allocations: dict[str, str] = field(default_factory=dict)
+    """Node by the name of the allocation."""
+    given_back: set[str] = field(default_factory=set)
+    unexpected: list[str] = field(default_factory=list)
+
+
+class Line:
+    """One client's connection: it is kept open as long as the service lives, and a request is repeated until answered."""
+
+    def __init__(self, served: Served, told: Told, token: str) -> None:
+        self._served, self._told = served, told
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._connection: http.client.HTTPSConnection | None = None
+
+    def ask(self, method: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
+        deadline = time.monotonic() + GIVE_UP
+        headers = self._headers | ({"Idempotency-Key": key} if key else {})
+        while time.monotonic() < deadline:
+            try:
+                status, document = self._once(method, path, body, headers)
+            except (OSError, http.client.HTTPException):
+                self._drop()
+                time.sleep(random.uniform(0.02, 0.2))
+                continue
+            self._told.statuses[status] += 1
+            if status != 503:
+                return status, document
+            time.sleep(random.uniform(0.2, 1))
+        raise AssertionError(f"{method} {path} was not answered in {GIVE_UP} s")
+
+    def _once(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
+        if self._connection is None:
+            self._connection = http.client.HTTPSConnection(
+                "127.0.0.1", self._served.port, context=self._served.tls, timeout=60
+            )
+        self._connection.request(method, f"/api/v1{path}", json.dumps(body) if body is not None else None, headers)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        return answer.status, json.loads(content) if content else None
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class Storm:
+    """Clients and workers of one service; ``round`` is one kill."""
+
+    def __init__(self, served: Served, user: str, worker: str, seed: int) -> None:
+        """
+        :param user: the clients' token
+        :param worker: the token of the rack's worker
+        """
+        self._served, self._user, self._worker = served, user, worker
+        self.told = Told()
+        self.random = random.Random(seed)
+        self._rounds = 0
+        self._held: dict[int, str] = {}
+        self._over = threading.Event()
+
+    def round(self) -> float:
+        """Let every client acquire and release, kill the service in the middle; the answer is how long it took."""
+        self._rounds += 1
+        self._over.clear()
+        answered = sum(self.told.statuses.values())
+        began = time.monotonic()
+        clients = [threading.Thread(target=self._guard, args=(self._client, number)) for number in range(CLIENTS)]
+        workers = [threading.Thread(target=self._guard, args=(self._work, number)) for number in range(WORKERS)]
+        for thread in clients + workers:
+            thread.start()
+        # Somewhere between the first answer and the last.
+        enough = answered + self.random.randrange(1, 2 * CLIENTS)
+        while sum(self.told.statuses.values()) < enough and any(thread.is_alive() for thread in clients):
+            time.sleep(0.001)
+        self._served.kill()
+        self._served.start()
+        for thread in clients:
+            thread.join()
+        self._over.set()
+        for thread in workers:
+            thread.join()
+        assert not self.told.unexpected, self.told.unexpected[:5]
+        return time.monotonic() - began
+
+    def _guard(self, work: Callable[[int], None], number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:
+            self.told.unexpected.append(repr(error))
+
+    def _expect(self, status: int, document: Any, *expected: int) -> None:
+        if status not in expected:
+            self.told.unexpected.append(f"{status}: {document}")
+
+    def _client(self, number: int) -> None:
+        """Give back what an earlier round left; acquire, and give it back, or not."""
+        line = Line(self._served, self.told, self._user)
+        if number in self._held:
+            self._release(line, self._held.pop(number))
+        held = self._acquire(line, f"c{number}-{self._rounds}")
+        if held and number % 5 == self._rounds % 5:
+            self._held[number] = held
+        elif held:
+            self._release(line, held)
+
+    def _acquire(self, line: Line, name: str) -> str | None:
+        status, document = line.ask("POST", "/allocations", {"name": name, "deploy": False}, key=name)
+        self._expect(status, document, 200, 201, 409)
+        if status not in (200, 201):
+            return None
+        self.told.allocations[name] = document["node"]
+        return name
+
+    def _release(self, line: Line, name: str) -> None:
+        status, document = line.ask("DELETE", f"/allocations/{name}")
+        self._expect(status, document, 202, 204)
+        self.told.given_back.add(name)
+
+    def _work(self, number: int) -> None:
+        """A worker that ends every operation it gets; at the end of the round it goes on until nothing is left."""
+        line = Line(self._served, self.told, self._worker)
+        while True:
+            over = self._over.is_set()
+            status, claim = line.ask("POST", "/racks/local/claims", {"wait": 0.5, "ssh_public_key": KEY})
+            if status == 200:
+                report = {"epoch": claim["epoch"], "outcome": "succeeded"}
+                status, document = line.ask("POST", f"/operations/{claim['operation_id']}/result", report)
+                # The claim's answer may be lost with the service; then the operation is another claim's.
+                self._expect(status, document, 200, 409)
+            elif over and status == 204:
+                return
+
+
+def check(engine: Engine, told: Told) -> None:
+    """Compare the rows with what clients were told, when all of them have been answered."""
+
+    def rows(query: str) -> list[Any]:
+        with engine.connect() as connection:
+            return list(connection.execute(text(query)))
+
+    allocations = {row.name: row for row in rows("SELECT id, name, node_id, node_name, state FROM allocation")}
+    lost = {name: node for name, node in told.allocations.items() if name not in allocations}
+    assert not lost, f"answered and lost: {lost}"
+    moved = {name for name, node in told.allocations.items() if allocations[name].node_name != node}
+    assert not moved, f"not on the node that was told: {moved}"
+    assert allocations.keys() == told.allocations.keys(), "allocated, and nobody was told"
+    given_back = {name for name, row in allocations.items() if row.state == "released"}
+    assert given_back == told.given_back
+
+    twice = "SELECT node_id FROM allocation WHERE state NOT IN ('released', 'waiting') GROUP BY node_id HAVING count(*) > 1"
+    assert not rows(twice), "a node in two hands"
+    assert not rows("SELECT ip FROM address GROUP BY subnet_id, ip HAVING count(*) > 1"), "an address in two hands"
+    assert not rows(
+        "SELECT a.ip FROM address a LEFT JOIN allocation h ON h.id = a.allocation_id"
+        " WHERE a.kind = 'assigned' AND (h.id IS NULL OR h.state = 'released')"
+    ), "an address that nobody holds is taken"
+    held = {row.node_id for row in allocations.values() if row.state != "released"}
+    states = {row.id: row.state for row in rows("SELECT id, state FROM node")}
+    assert {node for node, state in states.items() if state == "allocated"} == held
+    assert set(states.values()) <= {"ready", "allocated"}, f"stuck: {Counter(states.values())}"
+    assert not rows("SELECT id FROM operation WHERE state IN ('queued', 'running')"), "an operation is stuck"
+    for kind, expected in (("node.allocated", allocations.keys()), ("node.ready", given_back)):
+        events = Counter(row.allocation for row in rows(f"SELECT allocation FROM event WHERE kind = '{kind}'"))
+        assert events.keys() - {None} == set(expected), f"{kind}: events and allocations differ"
+        assert not [name for name, count in events.items() if name and count > 1], f"{kind}: twice"
+    if engine.dialect.name == "sqlite":
+        assert rows("PRAGMA integrity_check")[0][0] == "ok"
+        assert not rows("PRAGMA foreign_key_check")
