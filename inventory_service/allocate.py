@@ -85,7 +85,6 @@ def take(
         allocation = waiting
         for column, value in values.items():
             setattr(allocation, column, value)
-        allocation.version += 1
         session.flush()
     record(session, "node.allocated", caller.actor, node=node, allocation=allocation,
            before="ready", verb="allocate", constraints=dict(wanted.constraints))  # fmt: skip

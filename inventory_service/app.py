@@ -32,6 +32,7 @@ from inventory_service.api import (
     worker_progress,
 )
 from inventory_service.api.idempotency import answer_once
+from inventory_service.api.versions import describe_versions, send_version
 from inventory_service.api.waiting import open_room
 from inventory_service.boot import views as boot
 from inventory_service.boot.source import open_limiter
@@ -127,8 +128,9 @@ def create_app(services: Services) -> APIFlask:
         app.register_blueprint(blueprint)
     app.before_request(_name_request)
     app.after_request(_add_headers)
+    app.after_request(send_version)
     _add_health(app, services)
-    app.spec_processor(_complete)
+    app.spec_processor(lambda spec: describe_versions(app, _complete(spec)))
     return app
 
 

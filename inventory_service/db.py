@@ -23,10 +23,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from inventory_service.changes import Changes
-from inventory_service.models import Base
+from inventory_service.models.base import Base, Versioned
 from inventory_service.turns import LineTooLong, Turns
 
 _TOPICS = "changed topics"
+_COUNTED = "rows whose version the database has counted"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -115,6 +116,7 @@ class Database:
         self.changes = changes or Changes()
         self._session = sessionmaker(self.engine, expire_on_commit=False)
         self._unit: ContextVar[Unit | None] = ContextVar("unit", default=None)
+        event.listen(self._session, "before_flush", _count_versions)
         self._connections = Turns(CONNECTIONS, PATIENCE)
         # On SQLite: waiting in its busy handler is neither fair nor quick. Who waits here holds no connection.
         self._writing = Turns(1 if self.is_sqlite else CONNECTIONS, PATIENCE)
@@ -162,6 +164,8 @@ class Database:
         with self._writing.turn(), self._connections.turn(), self._session() as session:
             session.connection(execution_options={"write": True})
             yield session
+            session.flush()
+            _read_versions(session)
             session.commit()
             topics = session.info.get(_TOPICS)
         if topics:
@@ -170,6 +174,19 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+def _count_versions(session: Session, _context: Any, _instances: Any) -> None:
+    for row in session.dirty:
+        if isinstance(row, Versioned) and session.is_modified(row) and not inspect(row).attrs.version.history.added:
+            row.version = type(row).version + 1
+            session.info.setdefault(_COUNTED, []).append(row)
+
+
+def _read_versions(session: Session) -> None:
+    for row in session.info.pop(_COUNTED, ()):
+        if inspect(row).persistent:
+            session.refresh(row, ["version"])
 
 
 def hold(session: Session, row: Base) -> None:

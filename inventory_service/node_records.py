@@ -201,7 +201,6 @@ def change_node(session: Session, vault: Vault, node: Node, values: dict[str, An
         ]
         node.interfaces = kept + new
     node.updated_at = clock.now()
-    node.version += 1
     _flush_unique(session, node)
     record(session, "node.changed", actor, node=node, changed=sorted(values))
     touch(session, "nodes")

@@ -56,6 +56,12 @@ class NotFound(Problem):
         super().__init__(f"there is no {what} {str(name)!r}", field=what, value=str(name), **extensions)
 
 
+class Outdated(Problem):
+    status = 412
+    type = "outdated"
+    title = "It has changed since it was read"
+
+
 class Gone(Problem):
     status = 410
     type = "gone"

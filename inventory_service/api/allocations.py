@@ -17,6 +17,7 @@ from inventory_service.api.lists import number, part
 from inventory_service.api.schemas.allocations import Allocation as AllocationOut
 from inventory_service.api.schemas.allocations import AllocationFilter, AllocationIn, Allocations, DeployIn
 from inventory_service.api.schemas.operations import Operation as OperationOut
+from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.allocation import allocation_document, allocation_documents
 from inventory_service.documents.operation import operation_document
 from inventory_service.images import find_image
@@ -53,6 +54,7 @@ def list_allocations(wanted: AllocationFilter) -> dict[str, Any]:
 @bp.input(AllocationIn, arg_name="wanted")
 @bp.output(AllocationOut, status_code=201)
 @bp.doc(responses={200: "The caller holds an allocation of that name already; it is unchanged."})
+@versioned
 def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
     """Take the node that fits best, and deploy it unless `deploy` is false. Asking twice by name is asking once."""
     parts, who = services(), caller()
@@ -63,6 +65,7 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
         constraints.parse(session, wanted.constraints)
         held = existing(session, who, wanted.name) if wanted.name else None
         if held is not None:
+            show_version(held)
             return allocation_document(session, find_allocation(session, who, held.name)), 200
         login = wanted.credentials.model_dump()
         allocation = allocate(
@@ -81,28 +84,35 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
         if wanted.deploy:
             deploy(session, parts, allocation, who.actor, credentials=login)
         session.flush()
+        show_version(allocation)
         return allocation_document(session, find_allocation(session, who, allocation.name)), 201
 
 
 @bp.get("/allocations/<name>")
 @bp.output(AllocationOut)
+@versioned
 def show_allocation(name: str) -> dict[str, Any]:
     """Show an allocation: the one held, else the one of that name released last."""
     with services().database.read() as session:
-        return allocation_document(session, find_allocation(session, caller(), name))
+        allocation = find_allocation(session, caller(), name)
+        show_version(allocation)
+        return allocation_document(session, allocation)
 
 
 @bp.post("/allocations/<name>/deploy")
 @bp.input(DeployIn, arg_name="wanted")
 @bp.output(OperationOut, status_code=202)
+@versioned
 def deploy_allocation(name: str, wanted: DeployIn) -> dict[str, Any]:
     """Deploy an allocation, try a failed deployment again, or deploy another image on it."""
     parts, who = services(), caller()
     with parts.database.write() as session:
+        allocation = find_allocation(session, who, name)
+        need_version(session, allocation)
         operation = deploy(
             session,
             parts,
-            find_allocation(session, who, name),
+            allocation,
             who.actor,
             image=wanted.image,
             hostname=wanted.hostname,
@@ -115,11 +125,14 @@ def deploy_allocation(name: str, wanted: DeployIn) -> dict[str, Any]:
 @bp.delete("/allocations/<name>")
 @bp.output(OperationOut, status_code=202)
 @bp.doc(responses={204: "It was released already."})
+@versioned
 def release_allocation(name: str) -> dict[str, Any] | Response:
     """Give the node back: its disks are erased, then others may have it. Asking again after a failure tries again."""
     parts, who = services(), caller()
     with parts.database.write() as session:
-        operation = release(session, parts, find_allocation(session, who, name), who.actor)
+        allocation = find_allocation(session, who, name)
+        need_version(session, allocation)
+        operation = release(session, parts, allocation, who.actor)
         if operation is None:
             return Response(status=204)
         return operation_document(operation)

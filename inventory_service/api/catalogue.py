@@ -13,6 +13,7 @@ from inventory_service.api.schemas.catalogue import Image as ImageOut
 from inventory_service.api.schemas.catalogue import ImageIn, Images, PoolChange, Pools, Zones
 from inventory_service.api.schemas.catalogue import Pool as PoolOut
 from inventory_service.api.schemas.common import Page
+from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.catalogue import image_document, pool_document
 from inventory_service.events import record
 from inventory_service.images import delete_image, put_image
@@ -50,21 +51,25 @@ def register_image(wanted: ImageIn) -> tuple[dict[str, Any], int]:
 
 @bp.get("/images/<name>")
 @bp.output(ImageOut)
+@versioned
 def show_image(name: str) -> dict[str, Any]:
     """Show one image."""
     with services().database.read() as session:
         image = session.scalar(select(Image).where(Image.name == name))
         if image is None:
             raise NotFound("image", name)
+        show_version(image)
         return image_document(image)
 
 
 @bp.delete("/images/<name>")
 @bp.output({}, status_code=204)
+@versioned
 def remove_image(name: str) -> str:
     """Forget an image; its file on the rack stays."""
     who = need_admin()
     with services().database.write() as session:
+        need_version(session, session.scalar(select(Image).where(Image.name == name)))
         delete_image(session, name, who.actor)
     return ""
 
@@ -81,14 +86,30 @@ def list_pools(page: Page) -> dict[str, Any]:
     return {"items": [pool_document(one) for one in rows], "next": following}
 
 
+@bp.get("/pools/<name>")
+@bp.output(PoolOut)
+@versioned
+def show_pool(name: str) -> dict[str, Any]:
+    """Show one pool with its policy."""
+    with services().database.read() as session:
+        pool = session.scalar(select(Pool).where(Pool.name == name))
+        if pool is None:
+            raise NotFound("pool", name)
+        show_version(pool)
+        return pool_document(pool)
+
+
 @bp.put("/pools/<name>")
 @bp.input(PoolChange, arg_name="wanted")
 @bp.output(PoolOut)
+@versioned
 def put_pool(name: str, wanted: PoolChange) -> dict[str, Any]:
     """Set a pool's policy; the pool is made when there is none of that name."""
     who = need_admin()
     with services().database.write() as session:
+        need_version(session, session.scalar(select(Pool).where(Pool.name == name)))
         pool = ensure_pool(session, name)
+        show_version(pool)
         changed = {
             key: value
             for key, value in wanted.model_dump(exclude_unset=True).items()

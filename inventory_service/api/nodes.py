@@ -11,6 +11,7 @@ from inventory_service.api.authentication import by_token, caller, need_admin, s
 from inventory_service.api.lists import part
 from inventory_service.api.schemas.nodes import Node as NodeOut
 from inventory_service.api.schemas.nodes import NodeChange, NodeFilter, NodeIn, Nodes, TakeOut
+from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.node import node_document, node_documents
 from inventory_service.models import Allocation, Node, NodeTag, Pool, Rack, User, Zone
 from inventory_service.node_records import add_node, change_node, delete_node, find_node, take_out, whole_node
@@ -59,25 +60,31 @@ def list_nodes(wanted: NodeFilter) -> dict[str, Any]:
 @bp.post("/nodes")
 @bp.input(NodeIn, arg_name="wanted")
 @bp.output(NodeOut, status_code=201)
+@versioned
 def create_node(wanted: NodeIn) -> dict[str, Any]:
     """Add a node by hand; it is `new`, and untouched until it is commissioned."""
     who, parts = need_admin(), services()
     with parts.database.write() as session:
         node = add_node(session, parts.settings, parts.vault, wanted.model_dump(), who.actor)
+        show_version(node)
         return node_document(session, node, with_bmc=True)
 
 
 @bp.get("/nodes/<name>")
 @bp.output(NodeOut)
+@versioned
 def show_node(name: str) -> dict[str, Any]:
     """Show one node."""
     with services().database.read() as session:
-        return node_document(session, find_node(session, name), with_bmc=_sees_bmc())
+        node = find_node(session, name)
+        show_version(node)
+        return node_document(session, node, with_bmc=_sees_bmc())
 
 
 @bp.patch("/nodes/<name>")
 @bp.input(NodeChange, arg_name="wanted")
 @bp.output(NodeOut)
+@versioned
 def patch_node(name: str, wanted: NodeChange) -> dict[str, Any]:
     """Change what a person may change of a node; its state changes by operations only."""
     who, parts = need_admin(), services()
@@ -98,27 +105,35 @@ def patch_node(name: str, wanted: NodeChange) -> dict[str, Any]:
             del values[required]
     with parts.database.write() as session:
         node = find_node(session, name)
+        need_version(session, node)
+        show_version(node)
         change_node(session, parts.vault, node, values, who.actor)
         return node_document(session, node, with_bmc=True)
 
 
 @bp.delete("/nodes/<name>")
 @bp.output({}, status_code=204)
+@versioned
 def remove_node(name: str) -> str:
     """Forget a node that nobody holds; the machine itself is not touched."""
     who = need_admin()
     with services().database.write() as session:
-        delete_node(session, find_node(session, name), who.actor)
+        node = find_node(session, name)
+        need_version(session, node)
+        delete_node(session, node, who.actor)
     return ""
 
 
 @bp.post("/nodes/<name>/state")
 @bp.input(TakeOut, arg_name="wanted")
 @bp.output(NodeOut)
+@versioned
 def take_node_out(name: str, wanted: TakeOut) -> dict[str, Any]:
     """Take a node out of use: set it aside as `broken`, or retire it. Commission or release it to bring it back."""
     who = need_admin()
     with services().database.write() as session:
         node = find_node(session, name)
+        need_version(session, node)
+        show_version(node)
         take_out(session, node, wanted.verb, wanted.comment, who.actor)
         return node_document(session, node, with_bmc=True)

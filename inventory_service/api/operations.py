@@ -19,6 +19,7 @@ from inventory_service.api.schemas.operations import (
     ScriptResults,
 )
 from inventory_service.api.schemas.operations import Operation as OperationOut
+from inventory_service.api.versions import show_version, versioned
 from inventory_service.api.waiting import wait_for
 from inventory_service.documents.operation import operation_document
 from inventory_service.models import Allocation, Node, Operation, OperationLine, ScriptResult
@@ -75,6 +76,7 @@ def list_operations(wanted: OperationFilter) -> dict[str, Any]:
 @bp.get("/operations/<operation_id>")
 @bp.input(OperationWait, location="query", arg_name="wanted")
 @bp.output(OperationOut)
+@versioned
 def show_operation(operation_id: str, wanted: OperationWait) -> dict[str, Any]:
     """Show an operation; with `wait`, answer when it changes after revision `after`, when it ends, or after so long."""
     database = services().database
@@ -92,7 +94,9 @@ def show_operation(operation_id: str, wanted: OperationWait) -> dict[str, Any]:
     if wanted.wait:
         wait_for(f"operation:{operation_id}", changed, wanted.wait)
     with database.read() as session:
-        return operation_document(find_operation(session, operation_id))
+        operation = find_operation(session, operation_id)
+        show_version(operation)
+        return operation_document(operation)
 
 
 @bp.get("/operations/<operation_id>/log")

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from inventory_service.models.base import Base
+from inventory_service.models.base import Base, Versioned
 from inventory_service.models.node import Node
 from inventory_service.models.people import User
 
@@ -17,7 +17,7 @@ _HELD = text("state != 'released'")
 _WAITING = text("state = 'waiting'")
 
 
-class Allocation(Base):
+class Allocation(Versioned, Base):
     """A node in a user's hands. The partial unique indexes make a double allocation impossible in the database.
 
     A ``waiting`` one has no node yet; ``request`` is what was asked for, to be tried again. Several that were asked for
@@ -66,7 +66,6 @@ class Allocation(Base):
     created_at: Mapped[datetime]
     activated_at: Mapped[datetime | None]
     released_at: Mapped[datetime | None]
-    version: Mapped[int] = mapped_column(default=1)
 
     user: Mapped[User] = relationship(lazy="raise")
     node: Mapped[Node | None] = relationship(lazy="raise")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, TypeDecorator
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -45,3 +45,12 @@ class Base(DeclarativeBase):
         list[str]: JSON,
         list[dict[str, Any]]: JSON,
     }
+
+
+class Versioned:
+    """Rows whose ``version`` grows with every change, by itself: ``db.py`` sees to it, and answers carry it as ETag.
+
+    Only an ``update()`` that goes past the session has to count by hand: ``version=Node.version + 1``.
+    """
+
+    version: Mapped[int] = mapped_column(default=1, sort_order=1000)

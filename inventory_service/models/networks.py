@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from inventory_service.models.base import Base
+from inventory_service.models.base import Base, Versioned
 
 FAR = 1 << 62
 """The last position of an address that is counted: a BIGINT holds it, and no subnet of IPv4 has so many."""
 
 
-class Space(Base):
+class Space(Versioned, Base):
     """VLANs that can reach one another."""
 
     __tablename__ = "space"
@@ -21,10 +21,9 @@ class Space(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str] = mapped_column(default="")
-    version: Mapped[int] = mapped_column(default=1)
 
 
-class Fabric(Base):
+class Fabric(Versioned, Base):
     """Switches that carry the same VLANs."""
 
     __tablename__ = "fabric"
@@ -32,10 +31,9 @@ class Fabric(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str] = mapped_column(default="")
-    version: Mapped[int] = mapped_column(default=1)
 
 
-class Vlan(Base):
+class Vlan(Versioned, Base):
     """One VLAN of a fabric; ``vid`` 0 is the untagged one (IEEE 802.1Q)."""
 
     __tablename__ = "vlan"
@@ -51,13 +49,12 @@ class Vlan(Base):
     name: Mapped[str] = mapped_column(unique=True)
     mtu: Mapped[int] = mapped_column(default=1500)
     description: Mapped[str] = mapped_column(default="")
-    version: Mapped[int] = mapped_column(default=1)
 
     fabric: Mapped[Fabric] = relationship(lazy="raise")
     space: Mapped[Space | None] = relationship(lazy="raise")
 
 
-class Subnet(Base):
+class Subnet(Versioned, Base):
     """An IPv4 or IPv6 network on a VLAN; with ``assign`` nodes get a fixed address of it when they are allocated."""
 
     __tablename__ = "subnet"
@@ -71,7 +68,6 @@ class Subnet(Base):
     dns_servers: Mapped[list[str]] = mapped_column(default=list)
     assign: Mapped[bool] = mapped_column(default=False)
     description: Mapped[str] = mapped_column(default="")
-    version: Mapped[int] = mapped_column(default=1)
 
     vlan: Mapped[Vlan] = relationship(lazy="raise")
     ranges: Mapped[list[AddressRange]] = relationship(

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from inventory_service.models.base import Base
+from inventory_service.models.base import Base, Versioned
 from inventory_service.models.bmc import Bmc
 from inventory_service.models.hardware import Device, Disk, Interface, NumaNode
 from inventory_service.models.places import Pool, Rack, Zone
@@ -32,18 +32,21 @@ STATES = (
 )
 
 
-class Node(Base):
+class Node(Versioned, Base):
     """One physical server. ``state`` is written by ``states.advance()`` and by nothing else.
 
     ``cost`` is what the node is worth (hardware by weights) plus a penalty for its ``recent_failures``: the pick takes
     the cheapest that fits. ``storage_bytes``, ``link_mbps`` and ``gpus`` sum up its parts, so that constraints need not
     count them. ``hardware_version`` grows when facts or parts change. ``idle_since`` is when it was last taken, or added.
+    ``rules_due_at`` is when something changed that the expressions of tags may look at; null when they have looked.
     """
 
     __tablename__ = "node"
     __table_args__ = (
         CheckConstraint("state IN ({})".format(", ".join(f"'{state}'" for state in STATES)), name="state"),
         CheckConstraint("power_state IN ('on', 'off', 'unknown')", name="power_state"),
+        Index("ix_node_rules_due_at", "rules_due_at", sqlite_where=text("rules_due_at IS NOT NULL"),
+              postgresql_where=text("rules_due_at IS NOT NULL")),
         Index("ix_node_free", "cost", "idle_since", "id", sqlite_where=text("state = 'ready'"),
               postgresql_where=text("state = 'ready'")),
     )  # fmt: skip
@@ -81,10 +84,10 @@ class Node(Base):
     product: Mapped[str | None]
     root_disk: Mapped[str | None]
     weak_boot_token: Mapped[bool] = mapped_column(default=False)
+    rules_due_at: Mapped[datetime | None]
     idle_since: Mapped[datetime]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
-    version: Mapped[int] = mapped_column(default=1)
 
     zone: Mapped[Zone] = relationship(lazy="raise")
     pool: Mapped[Pool] = relationship(lazy="raise")

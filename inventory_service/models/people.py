@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from inventory_service.models.base import Base
+from inventory_service.models.base import Base, Versioned
 from inventory_service.models.places import Pool, Rack
 
 
@@ -21,7 +21,7 @@ class User(Base):
     created_at: Mapped[datetime]
 
 
-class Group(Base):
+class Group(Versioned, Base):
     """Users who have rights together."""
 
     __tablename__ = "user_group"
@@ -29,7 +29,6 @@ class Group(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str] = mapped_column(default="")
-    version: Mapped[int] = mapped_column(default=1)
 
     members: Mapped[list[User]] = relationship(secondary="group_member", lazy="raise", order_by="User.name")
 
@@ -66,7 +65,7 @@ class Grant(Base):
 _EVERY_USER = text("user_id IS NULL")
 
 
-class Quota(Base):
+class Quota(Versioned, Base):
     """How much one user may hold of one pool; without a user, how much each user may for whom no other row stands."""
 
     __tablename__ = "quota"
@@ -81,7 +80,6 @@ class Quota(Base):
     nodes: Mapped[int | None]
     cpus: Mapped[int | None]
     memory_bytes: Mapped[int | None]
-    version: Mapped[int] = mapped_column(default=1)
 
     pool: Mapped[Pool] = relationship(lazy="raise")
     user: Mapped[User | None] = relationship(lazy="raise")

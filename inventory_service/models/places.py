@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from inventory_service.models.base import Base
+from inventory_service.models.base import Base, Versioned
 
 
-class Zone(Base):
+class Zone(Versioned, Base):
     """A physical place: room, row, failure domain."""
 
     __tablename__ = "zone"
@@ -19,10 +19,9 @@ class Zone(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str] = mapped_column(default="")
-    version: Mapped[int] = mapped_column(default=1)
 
 
-class Pool(Base):
+class Pool(Versioned, Base):
     """A named set of nodes with its own policy.
 
     ``default_role`` is what every user may do in it without a grant. ``set_aside`` lists rules such as
@@ -48,7 +47,6 @@ class Pool(Base):
     lease_grace_seconds: Mapped[int] = mapped_column(default=0)
     queue_order: Mapped[str] = mapped_column(default="first_come")
     set_aside: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
-    version: Mapped[int] = mapped_column(default=1)
 
 
 class Rack(Base):

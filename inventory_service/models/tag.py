@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from inventory_service.models.base import Base
+from inventory_service.models.base import Base, Versioned
 
 
-class Tag(Base):
+class Tag(Versioned, Base):
     """With an ``expression`` (Jinja2) the service keeps the tag's nodes up to date; ``error`` says why it could not."""
 
     __tablename__ = "tag"
@@ -20,4 +20,3 @@ class Tag(Base):
     expression: Mapped[str | None]
     error: Mapped[str | None]
     evaluated_at: Mapped[datetime | None]
-    version: Mapped[int] = mapped_column(default=1)

@@ -46,7 +46,6 @@ def store_facts(session: Session, operation: Operation, facts: dict[str, Any]) -
         stored.operation_id, stored.document, stored.at = operation.id, facts, clock.now()
     set_cost(node)
     node.hardware_version += 1
-    node.version += 1
     node.updated_at = clock.now()
     try:
         session.flush()

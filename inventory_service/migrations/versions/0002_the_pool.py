@@ -389,6 +389,14 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("idle_since", sa.DateTime(), nullable=False, server_default="1970-01-01 00:00:00")
         )
+        batch_op.add_column(sa.Column("rules_due_at", sa.DateTime(), nullable=True))
+        batch_op.create_index(
+            "ix_node_rules_due_at",
+            ["rules_due_at"],
+            unique=False,
+            sqlite_where=sa.text("rules_due_at IS NOT NULL"),
+            postgresql_where=sa.text("rules_due_at IS NOT NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_node_free"), sqlite_where=sa.text("state = 'ready'"))
         batch_op.create_index(
             "ix_node_free",
@@ -471,6 +479,11 @@ def downgrade() -> None:
     with op.batch_alter_table("node", schema=None) as batch_op:
         batch_op.add_column(sa.Column("last_used_at", sa.DateTime(), nullable=True))
         batch_op.drop_index(
+            "ix_node_rules_due_at",
+            sqlite_where=sa.text("rules_due_at IS NOT NULL"),
+            postgresql_where=sa.text("rules_due_at IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_node_free", sqlite_where=sa.text("state = 'ready'"), postgresql_where=sa.text("state = 'ready'")
         )
         batch_op.create_index(
@@ -482,6 +495,7 @@ def downgrade() -> None:
         )
     op.execute("UPDATE node SET last_used_at = idle_since")
     for column in (
+        "rules_due_at",
         "idle_since",
         "annotations",
         "hardware_version",
