@@ -17,21 +17,30 @@ from inventory_service.node_records import find_node
 from inventory_service.operations.lookup import find_operation, say
 from inventory_service.operations.request import busy, open_operation, request_operation
 from inventory_service.problems import Conflict, Forbidden, Invalid, NotFound
+from inventory_service.rights import OPERATE, may, visible_allocations
 from inventory_service.services import Services
 
 
 def find_allocation(session: Session, caller: Caller, name: str) -> Allocation:
     """The allocation of that name that the caller may see: the held one, else the one released last.
 
-    :raises NotFound: there is none, or it is another user's
+    :raises NotFound: there is none for this caller
     """
-    query = select(Allocation).where(Allocation.name == name).options(joinedload(Allocation.user))
-    if not caller.is_admin:
-        query = query.where(Allocation.user_id == caller.user_id)
+    query = select(Allocation).where(Allocation.name == name, *visible_allocations(session, caller))
+    query = query.options(joinedload(Allocation.user))
     found = session.scalar(query.order_by(Allocation.state == "released", Allocation.id.desc()).limit(1))
     if found is None:
         raise NotFound("allocation", name)
     return found
+
+
+def need_holder(caller: Caller, allocation: Allocation) -> None:
+    """Go on only for whoever holds the allocation: a pool's operator does not put keys on others' systems.
+
+    :raises Forbidden: it is another user's
+    """
+    if not (caller.is_admin or allocation.user_id == caller.user_id):
+        raise Forbidden(f"allocation {allocation.name!r} is another user's: only its holder deploys it")
 
 
 def complete_credentials(session: Session, user_id: int, credentials: dict[str, Any]) -> dict[str, Any]:
@@ -177,7 +186,7 @@ def request_for_node(
     *,
     by_hand: bool = False,
 ) -> Operation:
-    """Ask for an operation by the node's name: an administrator for any, a user for the node that is theirs.
+    """Ask for an operation by the node's name: an operator for any of the pool, a user for the node that is theirs.
 
     :param by_hand: for administrators: workers leave it to a playbook that claims it by the node's name
     :raises Forbidden: the node is not the caller's, or only an administrator may do that
@@ -196,19 +205,22 @@ def _request(
 ) -> Operation:
     hold(session, node)
     allocation = held_allocation(session, node)
-    if not caller.is_admin and (allocation is None or allocation.user_id != caller.user_id or kind == "commission"):
-        raise Forbidden(f"{kind} of node {node.name} is for administrators, or for whoever holds the node")
+    holds = allocation is not None and allocation.user_id == caller.user_id
+    operates = may(session, caller, OPERATE, node.pool_id)
+    if not operates and (not holds or kind == "commission"):
+        raise Forbidden(f"{kind} of node {node.name} is for whoever operates its pool, or for whoever holds the node")
     if kind == "deploy":
         if allocation is None:
             raise Conflict(
                 f"nobody holds node {node.name}: allocate it first (POST /api/v1/allocations)", field="kind", value=kind
             )
+        need_holder(caller, allocation)
         wanted = {name: parameters.get(name) for name in ("image", "hostname", "credentials")}
         return deploy(
             session, services, allocation, caller.actor, root_disk_serial=parameters.get("root_disk"), **wanted
         )
-    if parameters and not caller.is_admin:
-        raise Forbidden(f"parameters of {kind} are for administrators")
+    if parameters and not operates:
+        raise Forbidden(f"parameters of {kind} are for whoever operates the node's pool")
     if kind == "release" and allocation is not None:
         operation = release(session, services, allocation, caller.actor)
         if operation is not None:

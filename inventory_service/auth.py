@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
@@ -24,7 +25,10 @@ _SEEN_AGAIN = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is asking, as far as a token proves it."""
+    """Who is asking, as far as a token proves it.
+
+    ``kept_rights`` is where ``rights.rights_of`` keeps what it found, so that one request asks once.
+    """
 
     user_id: int
     user: str
@@ -32,6 +36,7 @@ class Caller:
     token_id: int
     rack_id: int | None = None
     rack: str | None = None
+    kept_rights: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def is_admin(self) -> bool:

@@ -10,14 +10,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Load, Session
 
 from inventory_service import clock
-from inventory_service.auth import check_name
+from inventory_service.auth import Caller, check_name
 from inventory_service.config import Settings
 from inventory_service.constraints import parse_arch, parse_tags
 from inventory_service.db import touch
 from inventory_service.events import record
-from inventory_service.models import Allocation, Bmc, Interface, Node, NodeTag
+from inventory_service.models import Allocation, Bmc, Interface, Node, NodeTag, Pool
 from inventory_service.places import ensure_pool, ensure_zone, find_rack
-from inventory_service.problems import Conflict, Invalid, NotFound
+from inventory_service.problems import Conflict, Forbidden, Invalid, NotFound
+from inventory_service.rights import OPERATE, may, need, visible, visible_pools
 from inventory_service.states import advance
 from inventory_service.vault import Vault
 
@@ -29,6 +30,8 @@ _PLACEHOLDERS = (
     "03000200-0400-0500-0006-000700080009",
 )
 """UUIDs that many machines share because their maker set none (SMBIOS 3.7, section 7.2.1, and a common default)."""
+_ADMINISTRATORS = ("bmc", "interfaces", "rack", "uuid", "weak_boot_token")
+"""What a pool's operator may not change: by it a worker would send a BMC's password, or a boot, to another machine."""
 _DELETABLE = ("new", "ready", "failed_commissioning", "failed_testing", "broken", "retired")
 
 
@@ -55,6 +58,18 @@ def find_node(session: Session, name: str) -> Node:
     :raises NotFound: there is none
     """
     node = session.scalar(select(Node).where(Node.name == name).options(*whole_node()))
+    if node is None:
+        raise NotFound("node", name)
+    return node
+
+
+def find_visible_node(session: Session, caller: Caller, name: str) -> Node:
+    """The node of that name, whole, when the caller may see it.
+
+    :raises NotFound: there is none for this caller
+    """
+    query = select(Node).where(Node.name == name, *visible(session, caller))
+    node = session.scalar(query.options(*whole_node()))
     if node is None:
         raise NotFound("node", name)
     return node
@@ -159,6 +174,23 @@ def _flush_unique(session: Session, node: Node) -> None:
             field="name",
             value=name,
         ) from error
+
+
+def check_change(session: Session, caller: Caller, node: Node, values: dict[str, Any]) -> None:
+    """Whether the caller may change these values: whoever operates the pool may, save what leads to other machines.
+
+    :raises Forbidden: the caller may not
+    """
+    need(session, caller, OPERATE, node)
+    only = sorted(values.keys() & set(_ADMINISTRATORS))
+    if only and not caller.is_admin:
+        raise Forbidden(f"{', '.join(only)} of a node is for administrators", field=only[0])
+    if "pool" in values and not caller.is_admin:
+        pool = session.scalar(select(Pool).where(Pool.name == values["pool"], *visible_pools(session, caller)))
+        if pool is None:
+            raise Invalid("pool", values["pool"], f"there is no pool {values['pool']!r} for you")
+        if not may(session, caller, OPERATE, pool.id):
+            raise Forbidden(f"you do not operate pool {pool.name}, and could not bring the node back", field="pool")
 
 
 def change_node(session: Session, vault: Vault, node: Node, values: dict[str, Any], actor: str) -> None:

@@ -15,6 +15,7 @@ from inventory_service.auth import Caller
 from inventory_service.constraints import Constraint, parse
 from inventory_service.images import find_image
 from inventory_service.models import Disk, Image, Node
+from inventory_service.rights import usable
 from inventory_service.states import Moved, advance_chosen
 from inventory_service.wanted import Wanted
 
@@ -56,11 +57,7 @@ def understand(session: Session, caller: Caller, wanted: Wanted) -> Request:
         constraints.append(Constraint("root_disk", wanted.root_disk, has_it))
     elif wanted.deploy and wanted.image:
         constraints.append(Constraint("root_disk", "(unambiguous)", Node.root_disk.is_not(None)))
-    return Request(constraints, _visible(session, caller))
-
-
-def _visible(_session: Session, _caller: Caller) -> list[ColumnElement[bool]]:
-    return []
+    return Request(constraints, usable(session, caller))
 
 
 def _image_fits(image: Image) -> ColumnElement[bool]:

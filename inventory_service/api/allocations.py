@@ -11,8 +11,8 @@ from sqlalchemy.orm import joinedload
 
 from inventory_service import constraints
 from inventory_service.allocate import allocate, existing
-from inventory_service.allocation_requests import deploy, find_allocation, release
-from inventory_service.api.authentication import by_token, caller, services
+from inventory_service.allocation_requests import deploy, find_allocation, need_holder, release
+from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import number, part
 from inventory_service.api.schemas.allocations import Allocation as AllocationOut
 from inventory_service.api.schemas.allocations import AllocationFilter, AllocationIn, Allocations, DeployIn
@@ -22,6 +22,7 @@ from inventory_service.documents.allocation import allocation_document, allocati
 from inventory_service.documents.operation import operation_document
 from inventory_service.images import find_image
 from inventory_service.models import Allocation, User
+from inventory_service.rights import visible_allocations
 from inventory_service.wanted import Wanted
 
 bp = APIBlueprint("allocations", __name__, url_prefix="/api/v1", tag="Allocations")
@@ -31,12 +32,11 @@ by_token(bp, "admin", "user")
 @bp.get("/allocations")
 @bp.input(AllocationFilter, location="query", arg_name="wanted")
 @bp.output(Allocations)
+@needs("anyone")
 def list_allocations(wanted: AllocationFilter) -> dict[str, Any]:
-    """List allocations, the newest first: one's own, or everybody's for an administrator."""
+    """List allocations, the newest first: one's own, and those in the pools that one operates."""
     query = select(Allocation).options(joinedload(Allocation.user)).order_by(Allocation.id.desc())
-    if not caller().is_admin:
-        query = query.where(Allocation.user_id == caller().user_id)
-    elif wanted.user:
+    if wanted.user:
         query = query.where(Allocation.user_id.in_(select(User.id).where(User.name == wanted.user)))
     states = Allocation.state.in_(wanted.state.split(",")) if wanted.state else Allocation.state != "released"
     query = query.where(states)
@@ -46,6 +46,7 @@ def list_allocations(wanted: AllocationFilter) -> dict[str, Any]:
     if after:
         query = query.where(Allocation.id < after)
     with services().database.read() as session:
+        query = query.where(*visible_allocations(session, caller()))
         rows, following = part(session, query, wanted.limit, lambda one: one.id)
         return {"items": allocation_documents(session, rows), "next": following}
 
@@ -54,6 +55,7 @@ def list_allocations(wanted: AllocationFilter) -> dict[str, Any]:
 @bp.input(AllocationIn, arg_name="wanted")
 @bp.output(AllocationOut, status_code=201)
 @bp.doc(responses={200: "The caller holds an allocation of that name already; it is unchanged."})
+@needs("anyone")
 @versioned
 def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
     """Take the node that fits best, and deploy it unless `deploy` is false. Asking twice by name is asking once."""
@@ -90,6 +92,7 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
 
 @bp.get("/allocations/<name>")
 @bp.output(AllocationOut)
+@needs("holder")
 @versioned
 def show_allocation(name: str) -> dict[str, Any]:
     """Show an allocation: the one held, else the one of that name released last."""
@@ -102,12 +105,14 @@ def show_allocation(name: str) -> dict[str, Any]:
 @bp.post("/allocations/<name>/deploy")
 @bp.input(DeployIn, arg_name="wanted")
 @bp.output(OperationOut, status_code=202)
+@needs("owner")
 @versioned
 def deploy_allocation(name: str, wanted: DeployIn) -> dict[str, Any]:
     """Deploy an allocation, try a failed deployment again, or deploy another image on it."""
     parts, who = services(), caller()
     with parts.database.write() as session:
         allocation = find_allocation(session, who, name)
+        need_holder(who, allocation)
         need_version(session, allocation)
         operation = deploy(
             session,
@@ -125,6 +130,7 @@ def deploy_allocation(name: str, wanted: DeployIn) -> dict[str, Any]:
 @bp.delete("/allocations/<name>")
 @bp.output(OperationOut, status_code=202)
 @bp.doc(responses={204: "It was released already."})
+@needs("holder")
 @versioned
 def release_allocation(name: str) -> dict[str, Any] | Response:
     """Give the node back: its disks are erased, then others may have it. Asking again after a failure tries again."""

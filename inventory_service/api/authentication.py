@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from flask import Blueprint, current_app, g, request
 
 from inventory_service.auth import ROLES, Caller, caller_of
 from inventory_service.problems import Forbidden
 from inventory_service.services import Services
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+NEEDS = {
+    "anyone": "whoever has a token; answers hold only what the caller may see",
+    "viewer": "whoever may see the pool of the node, or holds the node",
+    "user": "whoever may acquire nodes of the pool",
+    "holder": "whoever holds the allocation, or operates the pool of its node",
+    "owner": "whoever holds the allocation, and nobody for them",
+    "operator": "whoever operates the pool of the node",
+    "administrator": "an admin token",
+    "worker": "the worker of the rack, and an admin token",
+}
+"""What a view may need of its caller: declared with ``needs``, proved by a test that walks all routes as each role."""
+_NEED = "needed role"
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,28 @@ def bearer_token() -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
+def needs(role: str) -> Callable[[View], View]:
+    """Declare what a view needs of its caller, one of ``NEEDS``. An admin token is asked for before the view is called."""
+    if role not in NEEDS:
+        raise ValueError(role)
+
+    def declare(view: View) -> View:
+        setattr(view, _NEED, role)
+        return view
+
+    return declare
+
+
+def needed_role(endpoint: str | None) -> str | None:
+    """What the view of an endpoint declared; None when it forgot."""
+    view = current_app.view_functions.get(endpoint or "")
+    role = getattr(view, _NEED, None)
+    declared = _declared.get((endpoint or "").rpartition(".")[0])
+    if role is None and declared is not None and "worker" in declared.roles and "user" not in declared.roles:
+        return "worker"
+    return role if isinstance(role, str) else None
+
+
 def by_token(blueprint: Blueprint, *roles: str) -> None:
     """Only requests with a token of one of the roles (any role when none is named) reach the blueprint's views."""
     allowed = roles or ROLES
@@ -72,6 +111,8 @@ def by_token(blueprint: Blueprint, *roles: str) -> None:
         if who.role not in allowed:
             raise Forbidden(f"this is for {' and '.join(allowed)} tokens, and yours is a {who.role} token")
         g.caller = who
+        if needed_role(request.endpoint) == "administrator":
+            need_admin()
 
 
 def by_other(blueprint: Blueprint, kind: str, why: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from sqlalchemy import select
 
-from inventory_service.api.authentication import by_token, need_admin, services
+from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import part
 from inventory_service.api.schemas.catalogue import Image as ImageOut
 from inventory_service.api.schemas.catalogue import ImageIn, Images, PoolChange, Pools, Zones
@@ -20,6 +20,7 @@ from inventory_service.images import delete_image, put_image
 from inventory_service.models import Image, Pool, Zone
 from inventory_service.places import ensure_pool
 from inventory_service.problems import NotFound
+from inventory_service.rights import visible_pools
 
 bp = APIBlueprint("catalogue", __name__, url_prefix="/api/v1", tag="Catalogue")
 by_token(bp)
@@ -28,6 +29,7 @@ by_token(bp)
 @bp.get("/images")
 @bp.input(Page, location="query", arg_name="page")
 @bp.output(Images)
+@needs("anyone")
 def list_images(page: Page) -> dict[str, Any]:
     """The images that can be deployed, by name."""
     query = select(Image).order_by(Image.name)
@@ -41,9 +43,10 @@ def list_images(page: Page) -> dict[str, Any]:
 @bp.input(ImageIn, arg_name="wanted")
 @bp.output(ImageOut, status_code=201)
 @bp.doc(responses={200: "An image of that name was there; it is up to date now."})
+@needs("administrator")
 def register_image(wanted: ImageIn) -> tuple[dict[str, Any], int]:
     """Register an image, or bring the one of that name up to date."""
-    who = need_admin()
+    who = caller()
     with services().database.write() as session:
         image, new = put_image(session, wanted.model_dump(), who.actor)
         return image_document(image), 201 if new else 200
@@ -51,6 +54,7 @@ def register_image(wanted: ImageIn) -> tuple[dict[str, Any], int]:
 
 @bp.get("/images/<name>")
 @bp.output(ImageOut)
+@needs("anyone")
 @versioned
 def show_image(name: str) -> dict[str, Any]:
     """Show one image."""
@@ -64,10 +68,11 @@ def show_image(name: str) -> dict[str, Any]:
 
 @bp.delete("/images/<name>")
 @bp.output({}, status_code=204)
+@needs("administrator")
 @versioned
 def remove_image(name: str) -> str:
     """Forget an image; its file on the rack stays."""
-    who = need_admin()
+    who = caller()
     with services().database.write() as session:
         need_version(session, session.scalar(select(Image).where(Image.name == name)))
         delete_image(session, name, who.actor)
@@ -77,10 +82,12 @@ def remove_image(name: str) -> str:
 @bp.get("/pools")
 @bp.input(Page, location="query", arg_name="page")
 @bp.output(Pools)
+@needs("anyone")
 def list_pools(page: Page) -> dict[str, Any]:
     """The pools with their policies, by name."""
     query = select(Pool).order_by(Pool.name)
     with services().database.read() as session:
+        query = query.where(*visible_pools(session, caller()))
         query = query.where(Pool.name > page.after) if page.after else query
         rows, following = part(session, query, page.limit, lambda one: one.name)
     return {"items": [pool_document(one) for one in rows], "next": following}
@@ -88,11 +95,12 @@ def list_pools(page: Page) -> dict[str, Any]:
 
 @bp.get("/pools/<name>")
 @bp.output(PoolOut)
+@needs("viewer")
 @versioned
 def show_pool(name: str) -> dict[str, Any]:
     """Show one pool with its policy."""
     with services().database.read() as session:
-        pool = session.scalar(select(Pool).where(Pool.name == name))
+        pool = session.scalar(select(Pool).where(Pool.name == name, *visible_pools(session, caller())))
         if pool is None:
             raise NotFound("pool", name)
         show_version(pool)
@@ -102,10 +110,11 @@ def show_pool(name: str) -> dict[str, Any]:
 @bp.put("/pools/<name>")
 @bp.input(PoolChange, arg_name="wanted")
 @bp.output(PoolOut)
+@needs("administrator")
 @versioned
 def put_pool(name: str, wanted: PoolChange) -> dict[str, Any]:
     """Set a pool's policy; the pool is made when there is none of that name."""
-    who = need_admin()
+    who = caller()
     with services().database.write() as session:
         need_version(session, session.scalar(select(Pool).where(Pool.name == name)))
         pool = ensure_pool(session, name)
@@ -125,6 +134,7 @@ def put_pool(name: str, wanted: PoolChange) -> dict[str, Any]:
 @bp.get("/zones")
 @bp.input(Page, location="query", arg_name="page")
 @bp.output(Zones)
+@needs("anyone")
 def list_zones(page: Page) -> dict[str, Any]:
     """The zones, by name."""
     query = select(Zone).order_by(Zone.name)

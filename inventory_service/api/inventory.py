@@ -12,9 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from inventory_service.api.authentication import by_token, caller, services
+from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.schemas.catalogue import Inventory
 from inventory_service.models import Allocation, Node, NodeTag, Pool, User, Zone
+from inventory_service.rights import visible_allocations
 
 bp = APIBlueprint("inventory", __name__, url_prefix="/api/v1", tag="Inventory")
 by_token(bp, "admin", "user")
@@ -45,16 +46,15 @@ def _rows(session: Session) -> Sequence[Any]:
         .where(Allocation.state == "active")
         .order_by(Allocation.name)
     )
-    if not caller().is_admin:
-        query = query.where(Allocation.user_id == caller().user_id)
-    return session.execute(query).all()
+    return session.execute(query.where(*visible_allocations(session, caller()))).all()
 
 
 @bp.get("/inventory")
 @bp.output(Inventory)
 @bp.doc(responses={304: "Nothing has changed since the ETag of If-None-Match."})
+@needs("anyone")
 def inventory() -> BaseResponse:
-    """Active allocations: one's own, or everybody's for an administrator. Answers 304 when nothing has changed."""
+    """Active allocations: one's own, and those in the pools that one operates. Answers 304 when nothing has changed."""
     with services().database.read() as session:
         rows = _rows(session)
         tags: dict[int, list[str]] = {}

@@ -8,12 +8,13 @@ from apiflask import APIBlueprint
 from sqlalchemy import delete, select
 
 from inventory_service import clock
-from inventory_service.api.authentication import by_token, caller, services
+from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.schemas.catalogue import SshKey as SshKeyOut
 from inventory_service.api.schemas.catalogue import SshKeyIn, SshKeys, Whoami
 from inventory_service.events import record
-from inventory_service.models import SshKey
+from inventory_service.models import Pool, SshKey
 from inventory_service.problems import NotFound
+from inventory_service.rights import rights_of
 
 bp = APIBlueprint("keys", __name__, url_prefix="/api/v1", tag="Users")
 by_token(bp)
@@ -25,13 +26,19 @@ def _document(key: SshKey) -> dict[str, Any]:
 
 @bp.get("/whoami")
 @bp.output(Whoami)
+@needs("anyone")
 def whoami() -> dict[str, Any]:
-    """Whom the token belongs to."""
-    return {"user": caller().user, "role": caller().role, "rack": caller().rack}
+    """Whom the token belongs to, and the role that its user has in each pool that the user sees."""
+    with services().database.read() as session:
+        roles = rights_of(session, caller()).roles
+        names = dict(session.execute(select(Pool.id, Pool.name).order_by(Pool.name)).all())
+    pools = {name: roles[pool_id] for pool_id, name in names.items() if roles.get(pool_id, "none") != "none"}
+    return {"user": caller().user, "role": caller().role, "rack": caller().rack, "pools": pools}
 
 
 @bp.get("/ssh-keys")
 @bp.output(SshKeys)
+@needs("anyone")
 def list_keys() -> dict[str, Any]:
     """The caller's keys; they are used when a request names none."""
     with services().database.read() as session:
@@ -43,6 +50,7 @@ def list_keys() -> dict[str, Any]:
 @bp.input(SshKeyIn, arg_name="wanted")
 @bp.output(SshKeyOut, status_code=201)
 @bp.doc(responses={200: "A key of that name was there; it is this one now."})
+@needs("anyone")
 def add_key(wanted: SshKeyIn) -> tuple[dict[str, Any], int]:
     """Store a public key, or replace the one of that name."""
     who = caller()
@@ -62,6 +70,7 @@ def add_key(wanted: SshKeyIn) -> tuple[dict[str, Any], int]:
 
 @bp.delete("/ssh-keys/<name>")
 @bp.output({}, status_code=204)
+@needs("anyone")
 def remove_key(name: str) -> str:
     """Forget a key; systems that are deployed keep it."""
     who = caller()

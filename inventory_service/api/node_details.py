@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from sqlalchemy import select
 
 from inventory_service.allocation_requests import request_for_node
-from inventory_service.api.authentication import by_token, caller, services
+from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import number, part
 from inventory_service.api.schemas.allocations import DeployIn
 from inventory_service.api.schemas.common import Page
@@ -17,7 +17,7 @@ from inventory_service.api.schemas.operations import Operation as OperationOut
 from inventory_service.api.schemas.operations import OperationIn
 from inventory_service.documents.operation import operation_document
 from inventory_service.models import Erasure, NodeFacts
-from inventory_service.node_records import find_node
+from inventory_service.node_records import find_visible_node
 
 bp = APIBlueprint("node_details", __name__, url_prefix="/api/v1", tag="Nodes")
 by_token(bp)
@@ -25,10 +25,11 @@ by_token(bp)
 
 @bp.get("/nodes/<name>/facts")
 @bp.output(Facts)
+@needs("viewer")
 def show_facts(name: str) -> dict[str, Any]:
     """The hardware inventory of the node's last commissioning, as a document for people."""
     with services().database.read() as session:
-        node = find_node(session, name)
+        node = find_visible_node(session, caller(), name)
         stored = session.get(NodeFacts, node.id)
         return {
             "node": node.name,
@@ -41,10 +42,11 @@ def show_facts(name: str) -> dict[str, Any]:
 @bp.get("/nodes/<name>/erasures")
 @bp.input(Page, location="query", arg_name="page")
 @bp.output(Erasures)
+@needs("viewer")
 def list_erasures(name: str, page: Page) -> dict[str, Any]:
     """The records of every erasure of the node's disks, the newest first."""
     with services().database.read() as session:
-        query = select(Erasure).where(Erasure.node_id == find_node(session, name).id).order_by(Erasure.id.desc())
+        query = select(Erasure).where(Erasure.node_id == find_visible_node(session, caller(), name).id).order_by(Erasure.id.desc())
         after = number(page.after)
         rows, following = part(
             session, query.where(Erasure.id < after) if after else query, page.limit, lambda one: one.id
@@ -57,6 +59,7 @@ def list_erasures(name: str, page: Page) -> dict[str, Any]:
 @bp.post("/nodes/<name>/operations")
 @bp.input(OperationIn, arg_name="wanted")
 @bp.output(OperationOut, status_code=202)
+@needs("holder")
 def request_by_node(name: str, wanted: OperationIn) -> dict[str, Any]:
     """Ask for an operation. `commission` of a new node accepts it; asking again after a failure tries again."""
     parts, who = services(), caller()
@@ -64,5 +67,5 @@ def request_by_node(name: str, wanted: OperationIn) -> dict[str, Any]:
     if wanted.kind == "deploy":
         parameters = DeployIn.model_validate(parameters).model_dump()
     with parts.database.write() as session:
-        node = find_node(session, name)
+        node = find_visible_node(session, caller(), name)
         return operation_document(request_for_node(session, parts, who, node, wanted.kind, parameters, by_hand=wanted.by_hand))

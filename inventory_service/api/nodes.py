@@ -6,32 +6,34 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from inventory_service.api.authentication import by_token, caller, need_admin, services
+from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import part
 from inventory_service.api.schemas.nodes import Node as NodeOut
 from inventory_service.api.schemas.nodes import NodeChange, NodeFilter, NodeIn, Nodes, TakeOut
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.node import node_document, node_documents
 from inventory_service.models import Allocation, Node, NodeTag, Pool, Rack, User, Zone
-from inventory_service.node_records import add_node, change_node, delete_node, find_node, take_out, whole_node
+from inventory_service.node_records import add_node, change_node, check_change, delete_node, find_visible_node, take_out, whole_node
+from inventory_service.rights import OPERATE, need, rights_of, visible
 
 bp = APIBlueprint("nodes", __name__, url_prefix="/api/v1", tag="Nodes")
 by_token(bp)
 
 
-def _sees_bmc() -> bool:
-    return caller().role in ("admin", "worker")
+def _sees_bmc(session: Session) -> bool | list[int]:
+    who = caller()
+    return True if who.role in ("admin", "worker") else rights_of(session, who).pools(OPERATE)
 
 
 @bp.get("/nodes")
 @bp.input(NodeFilter, location="query", arg_name="wanted")
 @bp.output(Nodes)
+@needs("anyone")
 def list_nodes(wanted: NodeFilter) -> dict[str, Any]:
     """List nodes, by name."""
     query = select(Node).options(*whole_node()).order_by(Node.name)
-    if caller().role == "worker":
-        query = query.where(Node.rack_id == caller().rack_id)
     if wanted.state:
         query = query.where(Node.state.in_(wanted.state.split(",")))
     if wanted.name:
@@ -53,17 +55,19 @@ def list_nodes(wanted: NodeFilter) -> dict[str, Any]:
     if wanted.after:
         query = query.where(Node.name > wanted.after)
     with services().database.read() as session:
+        query = query.where(*visible(session, caller()))
         nodes, following = part(session, query, wanted.limit, lambda node: node.name)
-        return {"items": node_documents(session, nodes, with_bmc=_sees_bmc()), "next": following}
+        return {"items": node_documents(session, nodes, with_bmc=_sees_bmc(session)), "next": following}
 
 
 @bp.post("/nodes")
 @bp.input(NodeIn, arg_name="wanted")
 @bp.output(NodeOut, status_code=201)
+@needs("administrator")
 @versioned
 def create_node(wanted: NodeIn) -> dict[str, Any]:
     """Add a node by hand; it is `new`, and untouched until it is commissioned."""
-    who, parts = need_admin(), services()
+    who, parts = caller(), services()
     with parts.database.write() as session:
         node = add_node(session, parts.settings, parts.vault, wanted.model_dump(), who.actor)
         show_version(node)
@@ -72,22 +76,24 @@ def create_node(wanted: NodeIn) -> dict[str, Any]:
 
 @bp.get("/nodes/<name>")
 @bp.output(NodeOut)
+@needs("viewer")
 @versioned
 def show_node(name: str) -> dict[str, Any]:
     """Show one node."""
     with services().database.read() as session:
-        node = find_node(session, name)
+        node = find_visible_node(session, caller(), name)
         show_version(node)
-        return node_document(session, node, with_bmc=_sees_bmc())
+        return node_document(session, node, with_bmc=_sees_bmc(session))
 
 
 @bp.patch("/nodes/<name>")
 @bp.input(NodeChange, arg_name="wanted")
 @bp.output(NodeOut)
+@needs("operator")
 @versioned
 def patch_node(name: str, wanted: NodeChange) -> dict[str, Any]:
     """Change what a person may change of a node; its state changes by operations only."""
-    who, parts = need_admin(), services()
+    who, parts = caller(), services()
     values = wanted.model_dump(exclude_unset=True)
     for required in (
         "name",
@@ -104,7 +110,8 @@ def patch_node(name: str, wanted: NodeChange) -> dict[str, Any]:
         if required in values and values[required] is None:
             del values[required]
     with parts.database.write() as session:
-        node = find_node(session, name)
+        node = find_visible_node(session, caller(), name)
+        check_change(session, who, node, values)
         need_version(session, node)
         show_version(node)
         change_node(session, parts.vault, node, values, who.actor)
@@ -113,12 +120,13 @@ def patch_node(name: str, wanted: NodeChange) -> dict[str, Any]:
 
 @bp.delete("/nodes/<name>")
 @bp.output({}, status_code=204)
+@needs("administrator")
 @versioned
 def remove_node(name: str) -> str:
     """Forget a node that nobody holds; the machine itself is not touched."""
-    who = need_admin()
+    who = caller()
     with services().database.write() as session:
-        node = find_node(session, name)
+        node = find_visible_node(session, caller(), name)
         need_version(session, node)
         delete_node(session, node, who.actor)
     return ""
@@ -127,12 +135,14 @@ def remove_node(name: str) -> str:
 @bp.post("/nodes/<name>/state")
 @bp.input(TakeOut, arg_name="wanted")
 @bp.output(NodeOut)
+@needs("operator")
 @versioned
 def take_node_out(name: str, wanted: TakeOut) -> dict[str, Any]:
     """Take a node out of use: set it aside as `broken`, or retire it. Commission or release it to bring it back."""
-    who = need_admin()
+    who = caller()
     with services().database.write() as session:
-        node = find_node(session, name)
+        node = find_visible_node(session, caller(), name)
+        need(session, who, OPERATE, node)
         need_version(session, node)
         show_version(node)
         take_out(session, node, wanted.verb, wanted.comment, who.actor)

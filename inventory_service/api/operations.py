@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inventory_service.api.authentication import by_token, caller, services
+from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import part
 from inventory_service.api.schemas.operations import (
     Lines,
@@ -22,29 +22,20 @@ from inventory_service.api.schemas.operations import Operation as OperationOut
 from inventory_service.api.versions import show_version, versioned
 from inventory_service.api.waiting import wait_for
 from inventory_service.documents.operation import operation_document
-from inventory_service.models import Allocation, Node, Operation, OperationLine, ScriptResult
+from inventory_service.models import Node, Operation, OperationLine, ScriptResult
 from inventory_service.models.operation import ENDED
 from inventory_service.operations.cancel import cancel
 from inventory_service.operations.lookup import find_operation, whole_operation
 from inventory_service.problems import NotFound
+from inventory_service.rights import visible_operations
 
 bp = APIBlueprint("operations", __name__, url_prefix="/api/v1", tag="Operations")
 by_token(bp)
 
 
-def _visible(query: Select[Operation]) -> Select[Operation]:
-    """Everything for an administrator, the rack's for a worker, for a user what concerns their allocations."""
-    who = caller()
-    if who.role == "worker":
-        return query.where(Operation.rack_id == who.rack_id)
-    if who.role == "user":
-        return query.where(Operation.allocation_id.in_(select(Allocation.id).where(Allocation.user_id == who.user_id)))
-    return query
-
-
 def _visible_operation(session: Session, operation_id: str, *, change: bool = False) -> Operation:
-    seen = session.scalar(_visible(select(Operation).where(Operation.id == operation_id)))
-    if seen is None:
+    seen = select(Operation.id).where(Operation.id == operation_id, *visible_operations(session, caller()))
+    if session.scalar(seen) is None:
         raise NotFound("operation", operation_id)
     return find_operation(session, operation_id, change=change)
 
@@ -52,9 +43,10 @@ def _visible_operation(session: Session, operation_id: str, *, change: bool = Fa
 @bp.get("/operations")
 @bp.input(OperationFilter, location="query", arg_name="wanted")
 @bp.output(Operations)
+@needs("anyone")
 def list_operations(wanted: OperationFilter) -> dict[str, Any]:
     """List operations, the newest first."""
-    query = _visible(select(Operation).options(*whole_operation()))
+    query = select(Operation).options(*whole_operation())
     query = query.order_by(Operation.created_at.desc(), Operation.id.desc())
     if wanted.node:
         query = query.where(Operation.node_id.in_(select(Node.id).where(Node.name == wanted.node)))
@@ -63,8 +55,9 @@ def list_operations(wanted: OperationFilter) -> dict[str, Any]:
     if wanted.kind:
         query = query.where(Operation.kind == wanted.kind)
     with services().database.read() as session:
+        query = query.where(*visible_operations(session, caller()))
         if wanted.after:
-            last = find_operation(session, wanted.after)
+            last = _visible_operation(session, wanted.after)
             query = query.where(
                 (Operation.created_at < last.created_at)
                 | ((Operation.created_at == last.created_at) & (Operation.id < last.id))
@@ -76,6 +69,7 @@ def list_operations(wanted: OperationFilter) -> dict[str, Any]:
 @bp.get("/operations/<operation_id>")
 @bp.input(OperationWait, location="query", arg_name="wanted")
 @bp.output(OperationOut)
+@needs("holder")
 @versioned
 def show_operation(operation_id: str, wanted: OperationWait) -> dict[str, Any]:
     """Show an operation; with `wait`, answer when it changes after revision `after`, when it ends, or after so long."""
@@ -102,6 +96,7 @@ def show_operation(operation_id: str, wanted: OperationWait) -> dict[str, Any]:
 @bp.get("/operations/<operation_id>/log")
 @bp.input(LinesAfter, location="query", arg_name="wanted")
 @bp.output(Lines)
+@needs("holder")
 def show_log(operation_id: str, wanted: LinesAfter) -> dict[str, Any]:
     """The operation's log after a sequence number."""
     with services().database.read() as session:
@@ -117,6 +112,7 @@ def show_log(operation_id: str, wanted: LinesAfter) -> dict[str, Any]:
 
 @bp.get("/operations/<operation_id>/script-results")
 @bp.output(ScriptResults)
+@needs("holder")
 def show_script_results(operation_id: str) -> dict[str, Any]:
     """What the site's own scripts and tasks said."""
     with services().database.read() as session:
@@ -130,6 +126,7 @@ def show_script_results(operation_id: str) -> dict[str, Any]:
 
 @bp.post("/operations/<operation_id>/cancel")
 @bp.output(OperationOut, status_code=202)
+@needs("holder")
 def cancel_operation(operation_id: str) -> dict[str, Any]:
     """Cancel: at once while it is queued, else the worker is told at its next heartbeat."""
     parts, who = services(), caller()

@@ -34,4 +34,5 @@ def pool_document(pool: Pool) -> dict[str, Any]:
         "erase_methods": pool.erase_methods,
         "weak_boot_token": pool.weak_boot_token,
         "auto_accept": pool.auto_accept,
+        "default_role": pool.default_role,
     }

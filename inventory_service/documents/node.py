@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -18,11 +18,13 @@ def bmc_document(bmc: Bmc | None) -> dict[str, Any] | None:
     return {"kind": bmc.kind, "address": bmc.address, "port": bmc.port, "username": bmc.username, "mac": bmc.mac}
 
 
-def node_documents(session: Session, nodes: Sequence[Node], *, with_bmc: bool) -> list[dict[str, Any]]:
+def node_documents(
+    session: Session, nodes: Sequence[Node], *, with_bmc: bool | Collection[int]
+) -> list[dict[str, Any]]:
     """Several nodes, with who holds them and what is under way, in two queries more.
 
     :param nodes: loaded whole (``node_records.whole_node``)
-    :param with_bmc: whether the reader may know where the BMCs are
+    :param with_bmc: whether the reader may know where the BMCs are, or the pools (ids) whose BMCs the reader may know
     """
     ids = [node.id for node in nodes]
     held = {
@@ -40,10 +42,18 @@ def node_documents(session: Session, nodes: Sequence[Node], *, with_bmc: bool) -
             )
         ).all()
     )
-    return [_document(node, held.get(node.id), running.get(node.id), with_bmc) for node in nodes]
+    return [
+        _document(
+            node,
+            held.get(node.id),
+            running.get(node.id),
+            with_bmc if isinstance(with_bmc, bool) else node.pool_id in with_bmc,
+        )
+        for node in nodes
+    ]
 
 
-def node_document(session: Session, node: Node, *, with_bmc: bool) -> dict[str, Any]:
+def node_document(session: Session, node: Node, *, with_bmc: bool | Collection[int]) -> dict[str, Any]:
     """One node."""
     return node_documents(session, [node], with_bmc=with_bmc)[0]
 

@@ -66,6 +66,7 @@ class PoolChange(Request):
     erase_methods: list[EraseMethod] | None = None
     weak_boot_token: bool | None = None
     auto_accept: bool | None = None
+    default_role: Literal["none", "viewer", "user"] | None = None
 
 
 class Pool(Answer):
@@ -75,6 +76,7 @@ class Pool(Answer):
     erase_methods: list[str]
     weak_boot_token: bool
     auto_accept: bool
+    default_role: str
 
 
 class Pools(Answer):
@@ -134,9 +136,12 @@ class Events(Answer):
 
 
 class Whoami(Answer):
+    """``pools`` is the role in each pool that the user sees."""
+
     user: str
     role: str
     rack: str | None
+    pools: dict[str, str]
 
 
 class InventoryHost(Answer):
