@@ -9,6 +9,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
+from inventory_service.addresses import assign
+from inventory_service.annotations import merged
 from inventory_service.auth import Caller, check_name
 from inventory_service.db import touch
 from inventory_service.events import record
@@ -80,6 +82,7 @@ def take(
     values = _held(caller, wanted, node)
     if waiting is None:
         new = {"name": name, "user_id": caller.user_id, "hostname": hostname, "created_at": clock.now()}
+        new |= {"note": wanted.note, "annotations": merged({}, wanted.annotations)}
         allocation = session.scalars(insert(Allocation).values(**_EMPTY, **new, **values).returning(Allocation)).one()
     else:
         allocation = waiting
@@ -88,6 +91,7 @@ def take(
         session.flush()
     record(session, "node.allocated", caller.actor, node=node, allocation=allocation,
            before="ready", verb="allocate", constraints=dict(wanted.constraints))  # fmt: skip
+    assign(session, allocation, node, caller.actor, wanted.addresses)
     touch(session, "allocations")
     return allocation
 

@@ -8,8 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from inventory_service import root_disk
+from inventory_service.annotations import merged
 from inventory_service.auth import Caller
-from inventory_service.db import hold
+from inventory_service.db import hold, touch
+from inventory_service.events import record
 from inventory_service.hostnames import check_hostname
 from inventory_service.images import find_image
 from inventory_service.models import Allocation, Image, Node, Operation, SshKey
@@ -165,6 +167,24 @@ def release(session: Session, services: Services, allocation: Allocation, actor:
     allocation.state = "releasing"
     allocation.reason = None
     return operation
+
+
+def annotate(
+    session: Session, allocation: Allocation, note: str | None, annotations: dict[str, str | None], actor: str
+) -> None:
+    """Write a note (when it is not None) and annotations beside an allocation; one that is null goes.
+
+    :raises Conflict: it is released: what was written ended with it
+    """
+    if allocation.state == "released":
+        raise Conflict(f"allocation {allocation.name!r} is released", field="state", value=allocation.state)
+    after = merged(allocation.annotations, annotations)
+    note = allocation.note if note is None else note
+    if (note, after) != (allocation.note, allocation.annotations):
+        allocation.note, allocation.annotations = note, after
+        session.flush()
+        record(session, "allocation.annotated", actor, allocation=allocation, note=note, annotations=annotations)
+        touch(session, "allocations")
 
 
 def held_allocation(session: Session, node: Node) -> Allocation | None:

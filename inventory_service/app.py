@@ -23,10 +23,13 @@ from inventory_service.api import (
     idempotency,
     inventory,
     keys,
+    networks,
     node_details,
     nodes,
+    notes,
     operations,
     people,
+    subnets,
     worker_boots,
     worker_claims,
     worker_evidence,
@@ -47,12 +50,15 @@ BLUEPRINTS = (
     nodes.bp,
     node_details.bp,
     allocations.bp,
+    notes.bp,
     operations.bp,
     worker_claims.bp,
     worker_progress.bp,
     worker_boots.bp,
     worker_evidence.bp,
     catalogue.bp,
+    networks.bp,
+    subnets.bp,
     inventory.bp,
     keys.bp,
     people.bp,
@@ -61,7 +67,7 @@ BLUEPRINTS = (
     pages.bp,
 )
 
-_TAGS = ("Nodes", "Allocations", "Operations", "Worker", "Catalogue", "Inventory", "Users", "Events", "Boot")
+_TAGS = ("Nodes", "Allocations", "Operations", "Worker", "Catalogue", "Networks", "Inventory", "Users", "Events", "Boot")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",

@@ -22,6 +22,7 @@ from inventory_service.operations.request import request_operation
 from inventory_service.problems import Conflict, Gone, Problem, TooMany
 from inventory_service.secret_tokens import digest, new_token
 from inventory_service.services import Services
+from inventory_service.wiring import learn
 
 _RETRY_SECONDS = 60
 
@@ -69,6 +70,8 @@ def enlist(session: Session, services: Services, said: dict[str, Any], source: s
         _check_room(session, services, source)
         node = _add(session, services, said, uuid, macs, source)
     claim = new_token()
+    if said.get("boot_mac"):
+        learn(session, node, normal_mac("boot_mac", said["boot_mac"]), said.get("address"), f"boot {source}")
     enlistment = session.get(Enlistment, node.id)
     if enlistment is None:
         enlistment = Enlistment(node_id=node.id)

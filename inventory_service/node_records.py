@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -10,17 +11,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Load, Session
 
 from inventory_service import clock
+from inventory_service.addresses import free
+from inventory_service.annotations import merged
 from inventory_service.auth import Caller, check_name
 from inventory_service.config import Settings
 from inventory_service.constraints import parse_arch, parse_tags
 from inventory_service.db import touch
 from inventory_service.events import record
-from inventory_service.models import Allocation, Bmc, Interface, Node, NodeTag, Pool
+from inventory_service.models import Allocation, Bmc, DiskTag, Interface, InterfaceTag, Node, NodeTag, Pool
 from inventory_service.places import ensure_pool, ensure_zone, find_rack
 from inventory_service.problems import Conflict, Forbidden, Invalid, NotFound
 from inventory_service.rights import OPERATE, may, need, visible, visible_pools
 from inventory_service.states import advance
 from inventory_service.vault import Vault
+from inventory_service.wiring import set_by_hand
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
@@ -109,6 +113,49 @@ def set_tags(node: Node, tags: list[str]) -> None:
     ]
 
 
+def set_interfaces(session: Session, node: Node, said: Sequence[Mapping[str, Any]]) -> None:
+    """Give the node exactly these interfaces; of one that it has, what is not said stays.
+
+    :param said: mac, and name, vlan, subnet, tags as far as they are to be set
+    :raises Invalid: no MAC address, VLAN, subnet or tag
+    """
+    known = {one.mac: one for one in node.interfaces}
+    wanted: dict[str, Interface] = {}
+    for index, one in enumerate(said):
+        field = f"interfaces.{index}"
+        mac = normal_mac(f"{field}.mac", one["mac"])
+        if mac in wanted:
+            raise Invalid(f"{field}.mac", one["mac"], "this interface stands in the list already")
+        wanted[mac] = interface = known.get(mac) or Interface(mac=mac, lldp=None, tags=[])
+        interface.name = one.get("name") or interface.name
+        set_by_hand(session, node, interface, field, one)
+        if "tags" in one:
+            if mac in known:
+                session.refresh(interface, ["tags"])
+            _set_part_tags(node, interface, InterfaceTag, f"{field}.tags", one["tags"])
+    node.interfaces = list(wanted.values())
+
+
+def set_disk_tags(session: Session, node: Node, said: Sequence[Mapping[str, Any]]) -> None:
+    """Set the tags of disks, each known by its serial number or its name."""
+    for index, one in enumerate(said):
+        disk = next((disk for disk in node.disks if one["disk"] in (disk.serial, disk.name)), None)
+        if disk is None:
+            known = [disk.serial or disk.name for disk in node.disks]
+            raise Invalid(f"disks.{index}.disk", one["disk"], f"node {node.name} has no such disk", known)
+        session.refresh(disk, ["tags"])
+        _set_part_tags(node, disk, DiskTag, f"disks.{index}.tags", one["tags"])
+
+
+def _set_part_tags(node: Node, part: Any, kind: type[Any], field: str, tags: list[str]) -> None:
+    """Give an interface or a disk exactly these tags."""
+    before = {one.tag: one for one in part.tags}
+    wanted = sorted({check_name(field, tag) for tag in (parse_tags(field, tags) if tags else [])})
+    if wanted != sorted(before):
+        part.tags = [before.get(tag) or kind(tag=tag) for tag in wanted]
+        node.hardware_version += 1
+
+
 def set_bmc(node: Node, vault: Vault, values: dict[str, Any]) -> None:
     """Set how the BMC is reached; a password is encrypted here, and None keeps the one there is."""
     bmc = node.bmc or Bmc(kind="ipmi", address="", port=623)
@@ -142,6 +189,7 @@ def add_node(session: Session, settings: Settings, vault: Vault, values: dict[st
         vendor=values.get("vendor"),
         product=values.get("product"),
         comment=values.get("comment") or "",
+        annotations=merged({}, values.get("annotations") or {}),
         weak_boot_token=bool(values.get("weak_boot_token")),
         idle_since=now,
         created_at=now,
@@ -149,16 +197,14 @@ def add_node(session: Session, settings: Settings, vault: Vault, values: dict[st
         bmc=None,
         tags=[],
         disks=[],
-        interfaces=[
-            Interface(mac=mac, name=one.get("name"), lldp=None)
-            for mac, one in zip(macs, values["interfaces"], strict=True)
-        ],
+        interfaces=[Interface(mac=mac, name=None, lldp=None, tags=[]) for mac in macs],
     )
     set_tags(node, values.get("tags") or [])
     if values.get("bmc"):
         set_bmc(node, vault, values["bmc"])
     session.add(node)
     _flush_unique(session, node)
+    set_interfaces(session, node, values["interfaces"])
     record(session, "node.added", actor, node=node, macs=macs)
     touch(session, "nodes")
     return find_node(session, node.name)
@@ -223,15 +269,13 @@ def change_node(session: Session, vault: Vault, node: Node, values: dict[str, An
             node.bmc = None
         else:
             set_bmc(node, vault, values["bmc"])
+    if "annotations" in values:
+        node.annotations = merged(node.annotations, values["annotations"])
     if "interfaces" in values:
-        macs = {normal_mac("interfaces.mac", one["mac"]): one.get("name") for one in values["interfaces"]}
-        kept = [one for one in node.interfaces if one.mac in macs]
-        new = [
-            Interface(mac=mac, name=name, lldp=None)
-            for mac, name in macs.items()
-            if mac not in {one.mac for one in kept}
-        ]
-        node.interfaces = kept + new
+        with session.no_autoflush:
+            set_interfaces(session, node, values["interfaces"])
+    if "disks" in values:
+        set_disk_tags(session, node, values["disks"])
     node.updated_at = clock.now()
     _flush_unique(session, node)
     record(session, "node.changed", actor, node=node, changed=sorted(values))
@@ -267,6 +311,7 @@ def take_out(session: Session, node: Node, verb: str, comment: str, actor: str) 
     held = session.scalar(select(Allocation).where(Allocation.node_id == node.id, Allocation.state != "released"))
     if held is not None:
         held.state = "released"
+        free(session, held, node, actor)
         held.released_at = clock.now()
         held.reason = f"the node was taken out: {comment}"
         held.credentials = None

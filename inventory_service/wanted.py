@@ -17,6 +17,7 @@ class Wanted:
     :param spread: with ``not_with``: not in the same place either, such as ``zone``
     :param image: the image to deploy; the node has to be able to boot it
     :param deploy: whether it is deployed at once, which needs a root disk that is clear
+    :param addresses: an address of each subnet, by the subnet's name
     :param credentials: encrypted
     """
 
@@ -29,13 +30,16 @@ class Wanted:
     deploy: bool = True
     hostname: str | None = None
     root_disk: str | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
     credentials: str | None = None
 
     def document(self) -> dict[str, Any]:
         """What is kept of it while it waits; the credentials have a column of their own."""
         kept = asdict(self)
         del kept["credentials"]
-        return {name: value for name, value in kept.items() if value not in (None, {}, [])}
+        return {name: value for name, value in kept.items() if value not in (None, {}, [], "")}
 
     @classmethod
     def of(cls, document: Mapping[str, Any], credentials: str | None = None) -> Wanted:

@@ -80,6 +80,9 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
                 deploy=wanted.deploy,
                 hostname=wanted.hostname,
                 root_disk=wanted.root_disk,
+                addresses=wanted.addresses,
+                note=wanted.note,
+                annotations=wanted.annotations,
                 credentials=parts.vault.encrypt_document(login),
             ),
         )

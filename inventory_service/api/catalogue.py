@@ -1,4 +1,4 @@
-"""Images, pools and zones."""
+"""Images and pools."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from sqlalchemy import select
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import part
 from inventory_service.api.schemas.catalogue import Image as ImageOut
-from inventory_service.api.schemas.catalogue import ImageIn, Images, PoolChange, Pools, Zones
+from inventory_service.api.schemas.catalogue import ImageIn, Images, PoolChange, Pools
 from inventory_service.api.schemas.catalogue import Pool as PoolOut
 from inventory_service.api.schemas.common import Page
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.catalogue import image_document, pool_document
 from inventory_service.events import record
 from inventory_service.images import delete_image, put_image
-from inventory_service.models import Image, Pool, Zone
+from inventory_service.models import Image, Pool
+from inventory_service.named import find, remove
 from inventory_service.places import ensure_pool
-from inventory_service.problems import NotFound
+from inventory_service.problems import Conflict, NotFound
 from inventory_service.rights import visible_pools
 
 bp = APIBlueprint("catalogue", __name__, url_prefix="/api/v1", tag="Catalogue")
@@ -131,14 +132,17 @@ def put_pool(name: str, wanted: PoolChange) -> dict[str, Any]:
         return pool_document(pool)
 
 
-@bp.get("/zones")
-@bp.input(Page, location="query", arg_name="page")
-@bp.output(Zones)
-@needs("anyone")
-def list_zones(page: Page) -> dict[str, Any]:
-    """The zones, by name."""
-    query = select(Zone).order_by(Zone.name)
-    with services().database.read() as session:
-        query = query.where(Zone.name > page.after) if page.after else query
-        rows, following = part(session, query, page.limit, lambda one: one.name)
-    return {"items": [{"name": one.name, "description": one.description} for one in rows], "next": following}
+@bp.delete("/pools/<name>")
+@bp.output({}, status_code=204)
+@needs("administrator")
+@versioned
+def remove_pool(name: str) -> str:
+    """Delete a pool that no node is in."""
+    who, parts = caller(), services()
+    if name == parts.settings.default_pool:
+        raise Conflict(f"pool {name!r} is where new nodes are put: name another in default_pool first", field="name", value=name)
+    with parts.database.write() as session:
+        pool = find(session, Pool, name)
+        need_version(session, pool)
+        remove(session, pool, who.actor)
+    return ""

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.schemas.catalogue import Inventory
+from inventory_service.documents.networks import addresses_by_allocation
 from inventory_service.models import Allocation, Node, NodeTag, Pool, User, Zone
 from inventory_service.rights import visible_allocations
 
@@ -26,6 +27,7 @@ def _rows(session: Session) -> Sequence[Any]:
         select(
             Allocation.hostname,
             Allocation.name.label("allocation"),
+            Allocation.id,
             Allocation.node_id,
             Node.name.label("node"),
             Allocation.address,
@@ -63,6 +65,7 @@ def inventory() -> BaseResponse:
             select(NodeTag.node_id, NodeTag.tag).where(NodeTag.node_id.in_(held)).order_by(NodeTag.tag)
         ):
             tags.setdefault(node_id, []).append(tag)
+        addresses = addresses_by_allocation(session, [row.id for row in rows])
     hosts = [
         {
             "name": row.hostname,
@@ -71,6 +74,7 @@ def inventory() -> BaseResponse:
             "ansible_host": row.address,
             "ansible_user": row.ssh_user,
             "host_keys": row.host_keys,
+            "addresses": addresses.get(row.id, []),
             "zone": row.zone,
             "pool": row.pool,
             "tags": tags.get(row.node_id, []),

@@ -8,6 +8,7 @@ from apiflask import APIBlueprint
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from inventory_service.annotations import parse_filter
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import part
 from inventory_service.api.schemas.nodes import Node as NodeOut
@@ -52,6 +53,9 @@ def list_nodes(wanted: NodeFilter) -> dict[str, Any]:
     if wanted.owner:
         held = select(Allocation.node_id).join(User, User.id == Allocation.user_id)
         query = query.where(Node.id.in_(held.where(User.name == wanted.owner, Allocation.state != "released")))
+    if wanted.annotation:
+        key, value = parse_filter(wanted.annotation)
+        query = query.where(Node.annotations[key].as_string() == value)
     if wanted.after:
         query = query.where(Node.name > wanted.after)
     with services().database.read() as session:
@@ -104,6 +108,8 @@ def patch_node(name: str, wanted: NodeChange) -> dict[str, Any]:
         "tags",
         "interfaces",
         "comment",
+        "annotations",
+        "disks",
         "locked",
         "weak_boot_token",
     ):

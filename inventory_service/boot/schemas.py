@@ -23,6 +23,7 @@ class CheckInIn(Said):
     address: str | None = Field(default=None, max_length=64)
     uuid: str | None = Field(default=None, max_length=64)
     macs: list[str] = Field(default_factory=list, max_length=64)
+    boot_mac: str | None = Field(default=None, max_length=32)
 
 
 class CheckInOut(BaseModel):

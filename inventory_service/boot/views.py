@@ -78,6 +78,7 @@ def checkin(said: CheckInIn) -> dict[str, Any] | Response:
         host_key=" ".join(said.host_key.split()[:2]),
         address=_address(said.address) or source,
         uuid=normal_uuid("uuid", said.uuid),
+        boot_mac=normal_mac("boot_mac", said.boot_mac) if said.boot_mac else None,
         macs=tuple(normal_mac("macs", mac) for mac in said.macs),
     )
     with parts.database.write() as session:

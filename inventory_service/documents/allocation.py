@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from inventory_service.documents.networks import addresses_by_allocation
 from inventory_service.models import Allocation, Node, Operation, Pool, Zone
 
 
@@ -35,6 +36,7 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
             .where(Node.id.in_([one.node_id for one in allocations]))
         )
     }
+    addresses = addresses_by_allocation(session, [one.id for one in allocations])
     return [
         {
             "name": one.name,
@@ -46,6 +48,9 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
             "address": one.address,
             "ssh_user": one.ssh_user,
             "host_keys": one.host_keys,
+            "addresses": addresses.get(one.id, []),
+            "note": one.note,
+            "annotations": one.annotations,
             "zone": place[0] if place else None,
             "pool": place[1] if place else None,
             "constraints": one.constraints,

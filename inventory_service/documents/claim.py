@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from inventory_service.documents.allocation import allocation_document
 from inventory_service.documents.catalogue import image_document, pool_document
+from inventory_service.documents.networks import network_document
 from inventory_service.documents.node import bmc_document, node_document
 from inventory_service.images import find_image
 from inventory_service.models import Bmc, NodeFacts, Operation
@@ -72,5 +73,6 @@ def claim_document(session: Session, vault: Vault, operation: Operation) -> dict
         "credentials": credentials,
         "hostname": allocation.hostname if allocation else None,
         "pool_policy": pool_document(node.pool),
+        "network": network_document(session, allocation.id) if allocation else [],
         "phone_home_path": "/boot/phone-home/",
     }

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from inventory_service.documents.node_parts import Parts, parts_of
 from inventory_service.models import Allocation, Bmc, Node, Operation, User
 
 
@@ -21,7 +22,7 @@ def bmc_document(bmc: Bmc | None) -> dict[str, Any] | None:
 def node_documents(
     session: Session, nodes: Sequence[Node], *, with_bmc: bool | Collection[int]
 ) -> list[dict[str, Any]]:
-    """Several nodes, with who holds them and what is under way, in two queries more.
+    """Several nodes, with who holds them and what is under way, in a few queries more.
 
     :param nodes: loaded whole (``node_records.whole_node``)
     :param with_bmc: whether the reader may know where the BMCs are, or the pools (ids) whose BMCs the reader may know
@@ -42,11 +43,13 @@ def node_documents(
             )
         ).all()
     )
+    seen = parts_of(session, nodes)
     return [
         _document(
             node,
             held.get(node.id),
             running.get(node.id),
+            seen,
             with_bmc if isinstance(with_bmc, bool) else node.pool_id in with_bmc,
         )
         for node in nodes
@@ -58,7 +61,9 @@ def node_document(session: Session, node: Node, *, with_bmc: bool | Collection[i
     return node_documents(session, [node], with_bmc=with_bmc)[0]
 
 
-def _document(node: Node, held: tuple[str, str] | None, operation: str | None, with_bmc: bool) -> dict[str, Any]:
+def _document(
+    node: Node, held: tuple[str, str] | None, operation: str | None, seen: Parts, with_bmc: bool
+) -> dict[str, Any]:
     return {
         "name": node.name,
         "uuid": node.uuid,
@@ -78,6 +83,7 @@ def _document(node: Node, held: tuple[str, str] | None, operation: str | None, w
         "memory_bytes": node.memory_bytes,
         "power_state": node.power_state,
         "comment": node.comment,
+        "annotations": node.annotations,
         "vendor": node.vendor,
         "product": node.product,
         "bmc": bmc_document(node.bmc) if with_bmc else None,
@@ -93,6 +99,7 @@ def _document(node: Node, held: tuple[str, str] | None, operation: str | None, w
                 "rotational": disk.rotational,
                 "path": disk.path,
                 "wear_percent": disk.wear_percent,
+                "tags": seen.disk_tags.get(disk.id, []),
             }
             for disk in node.disks
         ],
@@ -104,6 +111,8 @@ def _document(node: Node, held: tuple[str, str] | None, operation: str | None, w
                 "speed_mbps": one.speed_mbps,
                 "link": one.link,
                 "lldp": one.lldp,
+                **seen.network(one),
+                "tags": seen.interface_tags.get(one.id, []),
             }
             for one in node.interfaces
         ],

@@ -9,9 +9,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from inventory_service.models.base import Base, Versioned
 
-FAR = 1 << 62
-"""The last position of an address that is counted: a BIGINT holds it, and no subnet of IPv4 has so many."""
-
 
 class Space(Versioned, Base):
     """VLANs that can reach one another."""
@@ -94,7 +91,7 @@ class Address(Base):
 
     A free address has no row, so the unique constraint makes a second holder impossible. One that is reserved for an
     interface has ``allocation_id`` while the node is allocated. ``position`` counts from the subnet's first address and
-    goes up to ``FAR``: what lies beyond is assigned only when somebody asks for it.
+    goes up to ``ip.FAR``: what lies beyond is assigned only when somebody asks for it.
     """
 
     __tablename__ = "address"

@@ -17,6 +17,7 @@ from inventory_service.operations.lookup import changed, find_operation, say
 from inventory_service.problems import Conflict, Forbidden
 from inventory_service.secret_tokens import digest, matches, new_token
 from inventory_service.vault import Vault
+from inventory_service.wiring import learn
 
 NONCE_BYTES = 12
 """What fits an OEM record of the BMC's event log beside its mark (IPMI 2.0, section 32.3)."""
@@ -97,6 +98,7 @@ class CheckIn:
     address: str
     uuid: str | None
     macs: tuple[str, ...]
+    boot_mac: str | None
 
 
 def _refuse(session: Session, kind: str, why: str, said: CheckIn, operation: Operation, source: str) -> Forbidden:
@@ -159,6 +161,7 @@ def check_in(session: Session, vault: Vault, said: CheckIn, source: str) -> list
         boot.host_key = said.host_key
         boot.address = said.address
         boot.checked_in_at = clock.now()
+        learn(session, operation.node, said.boot_mac, said.address, f"boot {source}")
         proof = "nonce" if by_nonce else f"one-shot token ({boot.token_issued_to})"
         say(session, operation, f"the ephemeral OS is up at {said.address}, proved by {proof}")
         record(

@@ -14,11 +14,12 @@ from inventory_service.constraints import ARCHITECTURES
 from inventory_service.cost import set_cost
 from inventory_service.db import touch
 from inventory_service.events import record
-from inventory_service.models import Bmc, Disk, Erasure, Interface, Node, NodeFacts, Operation, ScriptResult
+from inventory_service.models import Bmc, Disk, DiskTag, Erasure, Interface, Node, NodeFacts, Operation, ScriptResult
 from inventory_service.node_records import normal_mac, normal_uuid
 from inventory_service.operations.lookup import changed, say
 from inventory_service.problems import Conflict, Invalid
 from inventory_service.vault import Vault
+from inventory_service.wiring import learn
 
 _DISK_KINDS = ("nvme", "ssd", "hdd")
 
@@ -34,8 +35,11 @@ def store_facts(session: Session, operation: Operation, facts: dict[str, Any]) -
         )
     node = operation.node
     _fill_columns(node, facts)
+    tags = _disk_tags(session, node)
     _fill_disks(node, facts.get("disks") or [])
-    _fill_interfaces(session, node, facts.get("interfaces") or [])
+    for disk in node.disks:
+        disk.tags = [DiskTag(tag=tag) for tag in tags.get(disk.serial or disk.name, ())]
+    _fill_interfaces(node, facts.get("interfaces") or [])
     bmc = facts.get("bmc") or {}
     if node.bmc is not None and bmc.get("mac"):
         node.bmc.mac = normal_mac("facts.bmc.mac", bmc["mac"])
@@ -54,6 +58,9 @@ def store_facts(session: Session, operation: Operation, facts: dict[str, Any]) -
             f"what node {operation.node.name} says of itself (UUID, MAC addresses) is another node's already",
             field="facts",
         ) from error
+    for said in facts.get("interfaces") or []:
+        for address in said.get("addresses") or ():
+            learn(session, node, str(said.get("mac")).lower(), str(address), operation.worker or "worker")
     say(session, operation, f"hardware inventory stored: {node.cpus} CPUs, {node.memory_bytes} bytes of memory, "
         f"{len(node.disks)} disks, root disk {node.root_disk or 'not clear'}")  # fmt: skip
     changed(session, operation)
@@ -103,7 +110,16 @@ def _fill_disks(node: Node, disks: Sequence[dict[str, Any]]) -> None:
     node.storage_bytes = sum(disk.size_bytes for disk in node.disks)
 
 
-def _fill_interfaces(session: Session, node: Node, interfaces: Sequence[dict[str, Any]]) -> None:
+def _disk_tags(session: Session, node: Node) -> dict[str, list[str]]:
+    """Tags are set by hand: they stay with the disk of that serial number, or of that name when it has none."""
+    found: dict[str, list[str]] = {}
+    query = select(Disk.serial, Disk.name, DiskTag.tag).join(DiskTag, DiskTag.disk_id == Disk.id)
+    for serial, name, tag in session.execute(query.where(Disk.node_id == node.id)):
+        found.setdefault(serial or name, []).append(tag)
+    return found
+
+
+def _fill_interfaces(node: Node, interfaces: Sequence[dict[str, Any]]) -> None:
     known = {one.mac: one for one in node.interfaces}
     for index, said in enumerate(interfaces):
         if not said.get("mac"):

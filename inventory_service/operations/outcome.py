@@ -7,6 +7,7 @@ import logging
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
+from inventory_service.addresses import free
 from inventory_service.config import Settings
 from inventory_service.db import touch
 from inventory_service.events import record
@@ -121,6 +122,7 @@ def _follow_allocation(
     allocation.reason = None
     if operation.kind == "release":
         allocation.state = "released"
+        free(session, allocation, operation.node, operation.worker or "engine")
         allocation.released_at = clock.now()
         allocation.credentials = None
     elif operation.kind == "deploy":

@@ -19,7 +19,7 @@ description:
   - Variables of each host are C(ansible_host), C(ansible_user), C(metalpool_allocation), C(metalpool_node),
     C(metalpool_zone),
     C(metalpool_pool), C(metalpool_tags), C(metalpool_image), C(metalpool_user), C(metalpool_arch), C(metalpool_cpus),
-    C(metalpool_memory_bytes) and C(metalpool_host_keys).
+    C(metalpool_memory_bytes), C(metalpool_host_keys) and C(metalpool_addresses).
 author:
   - Metalpool contributors (@metalpool)
 extends_documentation_fragment:
@@ -77,7 +77,7 @@ from ansible_collections.metalpool.core.plugins.plugin_utils import _known_hosts
 
 PREFIX = "metalpool_"
 SUFFIXES = ("metalpool.yml", "metalpool.yaml")
-FACTS = ("allocation", "node", "zone", "pool", "tags", "image", "user", "arch", "cpus", "memory_bytes", "host_keys")
+FACTS = ("allocation", "node", "zone", "pool", "tags", "image", "user", "arch", "cpus", "memory_bytes", "host_keys", "addresses")
 
 
 @cache

@@ -65,8 +65,15 @@ def _interface(name: str, neighbour: dict | None) -> dict:
         "speed_mbps": _speed(name),
         "link": read_text(top + "/carrier") == "1",
         "pci_address": _pci_address(top + "/device"),
+        "addresses": _addresses(name),
         "lldp": neighbour,
     }
+
+
+def _addresses(name: str) -> list[str]:
+    """Global addresses, without their prefix length."""
+    found = run_json(["ip", "-j", "address", "show", "scope", "global", "dev", name], 15) or []
+    return [one["local"] for entry in found for one in entry.get("addr_info") or () if "local" in one]
 
 
 def _permanent_mac(name: str) -> str | None:

@@ -77,8 +77,8 @@ facts:
       elements: dict
     interfaces:
       description: >-
-        C(name), C(mac), C(driver), C(speed_mbps) (of the link; without one, of the fastest mode), C(link), C(pci_address), and C(lldp) with
-        C(chassis), C(port), C(system) of each interface.
+        C(name), C(mac), C(driver), C(speed_mbps) (of the link; without one, of the fastest mode), C(link), C(pci_address), C(addresses),
+        and C(lldp) with C(chassis), C(port), C(system) of each interface.
       type: list
       elements: dict
     pci:

@@ -30,7 +30,7 @@ ITEMS = {
         "wear_percent",
         "logical_block_bytes",
     },
-    "interfaces": {"name", "mac", "driver", "speed_mbps", "link", "pci_address", "lldp"},
+    "interfaces": {"name", "mac", "driver", "speed_mbps", "link", "pci_address", "addresses", "lldp"},
     "pci": {"address", "class", "class_name", "vendor_id", "device_id", "vendor", "device", "driver"},
 }
 

@@ -22,7 +22,7 @@ def test_node_is_added_shown_changed_deleted(still_world: World) -> None:
     )
     assert (changed["name"], changed["tags"], changed["comment"], changed["zone"]) == ("m9", ["c"], "top", "y")
     assert (changed["bmc"]["port"], changed["bmc"]["username"]) == (624, "admin")
-    assert changed["version"] == node["version"] + 1
+    assert changed["version"] > node["version"]
     world.ask("DELETE", "/nodes/m9", expect=204)
     world.get("/nodes/m9", expect=404)
     assert world.events("node.deleted")[0]["node"] == "m9"

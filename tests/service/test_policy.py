@@ -19,12 +19,15 @@ WITHOUT_TOKEN = {"boot": "proof", "pages": "session"}
 
 # What stands lower knows nothing of what stands higher.
 LAYERS = (
-    ("clock", "problems", "sizes", "steps", "changes", "secret_tokens", "turns", "sandbox_process", "sandbox"),
+    ("clock", "ip", "problems", "sizes", "steps", "changes", "secret_tokens", "turns", "sandbox_process", "sandbox"),
     ("config", "vault", "tls"),
     ("models",),
     ("db", "idempotency", "bulk"),
     ("events", "hostnames", "auth", "rights", "people", "places", "services", "states", "root_disk", "images"),
     ("expressions", "constraints", "cost"),
+    ("annotations", "named"),
+    ("networks", "subnets", "wiring"),
+    ("addresses",),
     ("node_records", "wanted"),
     ("pick",),
     ("explain",),

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from inventory_service.api.schemas.catalogue import HeldAddress
 from inventory_service.api.schemas.common import Answer, Document, LoginName, Page, PasswordHash, Request, SshPublicKey
 
 
@@ -38,7 +39,17 @@ class AllocationIn(Request):
     deploy: bool = True
     hostname: str | None = None
     root_disk: str | None = None
+    addresses: dict[str, str] = Field(default_factory=dict, max_length=32)
+    note: str = Field(default="", max_length=4000)
+    annotations: dict[str, str] = Field(default_factory=dict)
     credentials: Credentials = Field(default_factory=Credentials)
+
+
+class AllocationChange(Request):
+    """What a user may write beside an allocation; an annotation that is null goes, those not named stay."""
+
+    note: str | None = Field(default=None, max_length=4000)
+    annotations: dict[str, str | None] | None = None
 
 
 class DeployIn(Request):
@@ -70,6 +81,9 @@ class Allocation(Answer):
     address: str | None
     ssh_user: str | None
     host_keys: list[str]
+    addresses: list[HeldAddress]
+    note: str
+    annotations: Document
     zone: str | None
     pool: str | None
     constraints: Document

@@ -1,4 +1,4 @@
-"""Images, pools, zones, SSH keys, events, the dynamic inventory."""
+"""Images, pools, SSH keys, events, the dynamic inventory."""
 
 from __future__ import annotations
 
@@ -84,16 +84,6 @@ class Pools(Answer):
     next: str | None
 
 
-class Zone(Answer):
-    name: str
-    description: str
-
-
-class Zones(Answer):
-    items: list[Zone]
-    next: str | None
-
-
 class SshKeyIn(Request):
     """A public key; without a name, its comment names it."""
 
@@ -144,6 +134,14 @@ class Whoami(Answer):
     pools: dict[str, str]
 
 
+class HeldAddress(Answer):
+    """An address that an allocation holds; the interface by its MAC address."""
+
+    subnet: str
+    ip: str
+    interface: str
+
+
 class InventoryHost(Answer):
     name: str
     allocation: str
@@ -151,6 +149,7 @@ class InventoryHost(Answer):
     ansible_host: str | None
     ansible_user: str | None
     host_keys: list[str]
+    addresses: list[HeldAddress]
     zone: str
     pool: str
     tags: list[str]

@@ -35,6 +35,16 @@ class InterfaceIn(Request):
 
     mac: str
     name: str | None = None
+    vlan: str | None = None
+    subnet: str | None = None
+    tags: list[str] = Field(default_factory=list, max_length=64)
+
+
+class DiskChange(Request):
+    """The tags of a disk, which is known by its serial number, or by its name when it has none."""
+
+    disk: str
+    tags: list[str] = Field(max_length=64)
 
 
 class NodeIn(Request):
@@ -53,12 +63,16 @@ class NodeIn(Request):
     serial: str | None = None
     vendor: str | None = None
     product: str | None = None
-    comment: str = ""
+    comment: str = Field(default="", max_length=4000)
+    annotations: dict[str, str] = Field(default_factory=dict)
     weak_boot_token: bool = False
 
 
 class NodeChange(Request):
-    """What is to change about a node; what is left out stays."""
+    """What is to change about a node; what is left out stays.
+
+    `interfaces` replaces them all; of one that stays, what is left out stays. An annotation that is null goes.
+    """
 
     name: str | None = None
     bmc: BmcChange | None = None
@@ -71,7 +85,9 @@ class NodeChange(Request):
     tags: list[str] | None = None
     uuid: str | None = None
     serial: str | None = None
-    comment: str | None = None
+    comment: str | None = Field(default=None, max_length=4000)
+    annotations: dict[str, str | None] | None = None
+    disks: list[DiskChange] | None = None
     locked: bool | None = None
     root_disk: str | None = None
     weak_boot_token: bool | None = None
@@ -88,6 +104,7 @@ class NodeFilter(Page):
     arch: str | None = None
     name: str | None = None
     owner: str | None = None
+    annotation: str | None = None
 
 
 class TakeOut(Request):
@@ -115,6 +132,7 @@ class DiskOut(Answer):
     rotational: bool
     path: str | None
     wear_percent: int | None
+    tags: list[str]
 
 
 class InterfaceOut(Answer):
@@ -124,6 +142,11 @@ class InterfaceOut(Answer):
     speed_mbps: int | None
     link: bool | None
     lldp: Document | None
+    vlan: str | None
+    fabric: str | None
+    subnets: list[str]
+    addresses: list[str]
+    tags: list[str]
 
 
 class Node(Answer):
@@ -147,6 +170,7 @@ class Node(Answer):
     memory_bytes: int | None
     power_state: str
     comment: str
+    annotations: Document
     vendor: str | None
     product: str | None
     bmc: BmcOut | None

@@ -26,6 +26,18 @@ class ClaimStep(Answer):
     limit_seconds: int
 
 
+class ClaimInterface(Answer):
+    """An interface that the installed system sets up; `dhcp` is about IPv4. Addresses have their prefix length."""
+
+    mac: str
+    name: str | None
+    dhcp: bool
+    addresses: list[str]
+    gateways: list[str]
+    dns: list[str]
+    mtu: int
+
+
 class Claim(Answer):
     """Everything about one operation, secrets included."""
 
@@ -41,6 +53,7 @@ class Claim(Answer):
     image: Image | None
     credentials: Document | None
     hostname: str | None
+    network: list[ClaimInterface]
     pool_policy: Pool
     phone_home_path: str
 

@@ -27,7 +27,7 @@ def enlist(url: str, link: str, address: str) -> tuple[str, str]:
     return service.wait_for_acceptance(url, claim)
 
 
-def check_in(url: str, boot: str, token: str | None, address: str) -> list[str]:
+def check_in(url: str, boot: str, token: str | None, link: str, address: str) -> list[str]:
     """Show the nonce (or the token, where there is no BMC in-band); the keys that may log in."""
     def document() -> dict:
         return {
@@ -38,6 +38,7 @@ def check_in(url: str, boot: str, token: str | None, address: str) -> list[str]:
             "address": address,
             "uuid": machine.uuid(),
             "macs": list(network.links().values()),
+            "boot_mac": network.links().get(link),
         }
 
     return service.check_in(url, document)
@@ -53,7 +54,7 @@ def main() -> None:
         boot, token = words.get("boot", ""), words.get("token")
         if words["mode"] == "enlist":
             boot, token = enlist(words["url"], link, address)
-        keys = check_in(words["url"], boot, token, address)
+        keys = check_in(words["url"], boot, token, link, address)
     except (cmdline.CommandLineError, service.Refused) as error:
         say(f"{error}; powering off")
         subprocess.run(["/sbin/poweroff"], check=False)

@@ -1,0 +1,146 @@
+"""Subnets, and who holds which of their addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from inventory_service.addresses import give_back, reserve
+from inventory_service.api.authentication import by_token, caller, needs, services
+from inventory_service.api.lists import number, part
+from inventory_service.api.schemas.common import Page
+from inventory_service.api.schemas.networks import Address as AddressOut
+from inventory_service.api.schemas.networks import Addresses, Reservation, SubnetChange, Subnets, UsedSubnet
+from inventory_service.api.versions import need_version, show_version, versioned
+from inventory_service.documents.networks import address_documents, subnet_document, used_subnet_document
+from inventory_service.models import Address, Interface, Subnet, Vlan
+from inventory_service.named import find, look, remove
+from inventory_service.node_records import normal_mac
+from inventory_service.problems import Invalid
+from inventory_service.subnets import put_subnet, whole_subnet
+
+bp = APIBlueprint("subnets", __name__, url_prefix="/api/v1", tag="Networks")
+by_token(bp)
+
+
+@bp.get("/subnets")
+@bp.input(Page, location="query", arg_name="page")
+@bp.output(Subnets)
+@needs("anyone")
+def list_subnets(page: Page) -> dict[str, Any]:
+    """The subnets, by name."""
+    query = select(Subnet).order_by(Subnet.name).options(
+        selectinload(Subnet.ranges),
+        joinedload(Subnet.vlan).joinedload(Vlan.fabric),
+        joinedload(Subnet.vlan).joinedload(Vlan.space),
+    )  # fmt: skip
+    with services().database.read() as session:
+        query = query.where(Subnet.name > page.after) if page.after else query
+        rows, following = part(session, query, page.limit, lambda one: one.name)
+    return {"items": [subnet_document(one) for one in rows], "next": following}
+
+
+@bp.get("/subnets/<name>")
+@bp.output(UsedSubnet)
+@needs("anyone")
+@versioned
+def show_subnet(name: str) -> dict[str, Any]:
+    """Show one subnet, and how much of it is taken."""
+    with services().database.read() as session:
+        subnet = whole_subnet(session, name)
+        show_version(subnet)
+        return used_subnet_document(session, subnet)
+
+
+@bp.put("/subnets/<name>")
+@bp.input(SubnetChange, arg_name="wanted")
+@bp.output(UsedSubnet)
+@bp.doc(responses={201: "There was none of that name; it is made."})
+@needs("administrator")
+@versioned
+def set_subnet(name: str, wanted: SubnetChange) -> tuple[dict[str, Any], int]:
+    """Set a subnet; it is made when there is none of that name."""
+    who = caller()
+    with services().database.write() as session:
+        need_version(session, look(session, Subnet, name))
+        subnet, new = put_subnet(session, name, wanted.model_dump(exclude_unset=True), who.actor)
+        show_version(subnet)
+        return used_subnet_document(session, subnet), 201 if new else 200
+
+
+@bp.delete("/subnets/<name>")
+@bp.output({}, status_code=204)
+@needs("administrator")
+@versioned
+def remove_subnet(name: str) -> str:
+    """Delete a subnet of which no address is taken."""
+    who = caller()
+    with services().database.write() as session:
+        subnet = find(session, Subnet, name)
+        need_version(session, subnet)
+        remove(session, subnet, who.actor)
+    return ""
+
+
+@bp.get("/subnets/<name>/addresses")
+@bp.input(Page, location="query", arg_name="page")
+@bp.output(Addresses)
+@needs("anyone")
+def list_addresses(name: str, page: Page) -> dict[str, Any]:
+    """The addresses that are taken, the lowest first. Users see the holders of their own only."""
+    after = number(page.after)
+    with services().database.read() as session:
+        query = select(Address).where(Address.subnet_id == find(session, Subnet, name).id)
+        query = query.order_by(Address.position, Address.id)
+        # A position is one address, except beyond those that are counted; few are there.
+        query = query.where(Address.position > after) if after is not None else query
+        rows, following = part(session, query, page.limit, lambda one: one.position)
+        seen_by = caller().user_id if caller().role == "user" else None
+        return {"items": address_documents(session, rows, seen_by=seen_by), "next": following}
+
+
+def _taken(session: Session, subnet: Subnet, ip: str) -> Address | None:
+    return session.scalar(select(Address).where(Address.subnet_id == subnet.id, Address.ip == ip))
+
+
+def _interface(session: Session, mac: str) -> Interface:
+    normal = normal_mac("interface", mac)
+    found = session.scalar(select(Interface).where(Interface.mac == normal))
+    if found is None:
+        raise Invalid("interface", mac, "no node has an interface with this MAC address")
+    return found
+
+
+@bp.put("/subnets/<name>/addresses/<ip>")
+@bp.input(Reservation, arg_name="wanted")
+@bp.output(AddressOut)
+@needs("administrator")
+@versioned
+def reserve_address(name: str, ip: str, wanted: Reservation) -> dict[str, Any]:
+    """Reserve an address: for something that is no node, or for one interface, which gets it whenever it is allocated."""
+    who = caller()
+    with services().database.write() as session:
+        subnet = whole_subnet(session, name, change=True)
+        interface = _interface(session, wanted.interface) if wanted.interface else None
+        need_version(session, _taken(session, subnet, ip))
+        row = reserve(session, subnet, ip, interface, wanted.comment, who.actor)
+        show_version(row)
+        session.flush()
+        return address_documents(session, [row])[0]
+
+
+@bp.delete("/subnets/<name>/addresses/<ip>")
+@bp.output({}, status_code=204)
+@needs("administrator")
+@versioned
+def give_address_back(name: str, ip: str) -> str:
+    """End a reservation. What an allocation holds is free when that is released."""
+    who = caller()
+    with services().database.write() as session:
+        subnet = whole_subnet(session, name, change=True)
+        need_version(session, _taken(session, subnet, ip))
+        give_back(session, subnet, ip, who.actor)
+    return ""
