@@ -21,6 +21,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.util import IdentitySet
 
 from inventory_service.changes import Changes
 from inventory_service.models.base import Base, Versioned
@@ -177,10 +178,11 @@ class Database:
 
 
 def _count_versions(session: Session, _context: Any, _instances: Any) -> None:
+    counted = session.info.setdefault(_COUNTED, IdentitySet())
     for row in session.dirty:
-        if isinstance(row, Versioned) and session.is_modified(row) and not inspect(row).attrs.version.history.added:
+        if isinstance(row, Versioned) and row not in counted and session.is_modified(row):
             row.version = type(row).version + 1
-            session.info.setdefault(_COUNTED, []).append(row)
+            counted.add(row)
 
 
 def _read_versions(session: Session) -> None:

@@ -134,7 +134,7 @@ def test_problems_are_documents(still_world: World) -> None:
 
 
 def test_inside_of_an_error_stays_inside(still_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inventory_service.api.nodes.find_node", lambda *_: 1 / 0)
+    monkeypatch.setattr("inventory_service.api.nodes.find_visible_node", lambda *_: 1 / 0)
     answer = still_world.call("GET", "/nodes/m1")
     assert answer.status_code == 500
     assert "division" not in answer.text

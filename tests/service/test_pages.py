@@ -48,10 +48,11 @@ def test_cookie_holds_no_token_and_dies_with_it(world: World, browser: FlaskClie
     assert cookie.http_only
     assert cookie.same_site == "Lax"
     assert world.user not in cookie.value
-    with world.services.database.write() as session:
-        from inventory_service.auth import caller_of, revoke_token
+    from inventory_service.auth import caller_of, revoke_token
 
-        revoke_token(session, caller_of(world.services.database, world.user).token_id, "test")
+    signed_in = caller_of(world.services.database, world.user)
+    with world.services.database.write() as session:
+        revoke_token(session, signed_in.token_id, "test")
     assert browser.get("/").location == "/login"
 
 
