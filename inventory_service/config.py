@@ -58,6 +58,16 @@ class Settings(BaseModel):
     unaccepted_nodes: int = Field(default=100, ge=1, description="enlisted nodes that nobody accepted yet")
     unaccepted_nodes_per_source: int = Field(default=3, ge=1)
 
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, value: str) -> str:
+        scheme, colon, rest = value.partition("://")
+        if scheme in ("postgres", "postgresql"):
+            return f"postgresql+psycopg{colon}{rest}"
+        if value and scheme not in ("sqlite", "postgresql+psycopg"):
+            raise ValueError("not a database that the service runs on; allowed: sqlite:///FILE, postgresql+psycopg://...")
+        return value
+
     @field_validator("step_limits")
     @classmethod
     def _limits_name_steps(cls, value: dict[str, int]) -> dict[str, int]:

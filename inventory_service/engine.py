@@ -16,7 +16,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy import select
 
 from inventory_service.config import Settings
-from inventory_service.db import AWAY
+from inventory_service.db import AWAY, CONNECTIONS
 from inventory_service.models import Operation
 from inventory_service.operations.outcome import conclude
 from inventory_service.operations.watch import Verdict, grant_grace, judge, open_operations, take_back
@@ -196,6 +196,7 @@ def _configuration(settings: Settings, polling_seconds: float) -> DBOSConfig:
     return {
         "name": "metalpool",
         "system_database_url": settings.engine_database,
+        "sys_db_pool_size": CONNECTIONS,
         "executor_id": EXECUTOR_ID,
         "application_version": APPLICATION_VERSION,
         "serializer": DBOSPortableJSONSerializer(),

@@ -132,19 +132,21 @@ class Storm:
         line = Line(self._served, self.told, self._user)
         if number in self._held:
             self._release(line, self._held.pop(number))
-        held = self._acquire(line, f"c{number}-{self._rounds}")
+        held = self._acquire(line, f"c{number}-{self._rounds}", by_key=number % 2 == 0)
         if held and number % 5 == self._rounds % 5:
             self._held[number] = held
         elif held:
             self._release(line, held)
 
-    def _acquire(self, line: Line, name: str) -> str | None:
-        status, document = line.ask("POST", "/allocations", {"name": name, "deploy": False}, key=name)
-        self._expect(status, document, 200, 201, 409)
-        if status not in (200, 201):
+    def _acquire(self, line: Line, name: str, *, by_key: bool) -> str | None:
+        """What makes asking twice asking once is the key of the request, or else the name of the allocation."""
+        wanted: dict[str, Any] = {"deploy": False} if by_key else {"deploy": False, "name": name}
+        status, document = line.ask("POST", "/allocations", wanted, key=name if by_key else "")
+        self._expect(status, document, 201, 409, *(() if by_key else (200,)))
+        if status == 409:
             return None
-        self.told.allocations[name] = document["node"]
-        return name
+        self.told.allocations[document["name"]] = document["node"]
+        return str(document["name"])
 
     def _release(self, line: Line, name: str) -> None:
         status, document = line.ask("DELETE", f"/allocations/{name}")

@@ -34,6 +34,7 @@ def test_defaults_then_file_then_environment(tmp_path: Path) -> None:
     [
         ("colour = 1", "colour"),
         ("lease_seconds = 0", "lease_seconds"),
+        ("database_url = 'mysql://h/d'", "postgresql"),
         ('[step_limits]\n"deploy.paint" = 1', "deploy.write_image"),
         ("listen_port = 'x'", "listen_port"),
         ("=", "service.toml"),
@@ -44,6 +45,11 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, word: str) -> None:
     file.write_text(text)
     with pytest.raises(SettingsError, match=word):
         load(file, {})
+
+
+def test_database_url_names_the_driver(tmp_path: Path) -> None:
+    for url in ("postgres://u@h/d", "postgresql://u@h/d", "postgresql+psycopg://u@h/d"):
+        assert load(None, {"METALPOOL_DATABASE_URL": url}).database == "postgresql+psycopg://u@h/d"
 
 
 def test_password_of_the_database_is_not_shown(tmp_path: Path) -> None:
