@@ -21,6 +21,7 @@ from inventory_service.models import Operation
 from inventory_service.operations.outcome import conclude
 from inventory_service.operations.watch import Verdict, grant_grace, judge, open_operations, take_back
 from inventory_service.services import Services
+from inventory_service.tag_rules import Keeper
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -131,12 +132,13 @@ def _watch_over(operation_id: str) -> str:
 
 
 class Engine:
-    """DBOS inside this process, and the reconciler. One process of a region runs it."""
+    """DBOS inside this process, the reconciler, and who keeps tags up to date. One process of a region runs it."""
 
     def __init__(self, services: Services, polling_seconds: float = 5.0) -> None:
         self._services = services
         self._polling_seconds = polling_seconds
         self._watched: set[str] = set()
+        self._tags = Keeper(services)
         self._reconciler = threading.Thread(target=self._reconcile_for_ever, name="reconciler", daemon=True)
 
     def start(self) -> None:
@@ -149,11 +151,13 @@ class Engine:
         DBOS(config=_configuration(self._services.settings, self._polling_seconds))
         DBOS.launch()
         self._reconciler.start()
+        self._tags.start()
 
     def stop(self) -> None:
         """Let go, at once; what is under way goes on when an engine starts again."""
         _stopping.set()
         self._services.changes.close()
+        self._tags.stop()
         self._reconciler.join(timeout=RECONCILE_SECONDS)
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from inventory_service.places import ensure_pool, ensure_zone, find_rack
 from inventory_service.problems import Conflict, Forbidden, Invalid, NotFound
 from inventory_service.rights import OPERATE, may, need, visible, visible_pools
 from inventory_service.states import advance
+from inventory_service.tags import check_by_hand, ensure_tags, rules_due
 from inventory_service.vault import Vault
 from inventory_service.wiring import set_by_hand
 
@@ -103,14 +104,18 @@ def normal_uuid(field: str, uuid: str | None) -> str | None:
     return text
 
 
-def set_tags(node: Node, tags: list[str]) -> None:
-    """Give the node exactly these tags."""
+def set_tags(session: Session, node: Node, tags: list[str], actor: str) -> None:
+    """Give the node exactly these tags, and those that expressions gave it: they are not for people to take.
+
+    :raises Invalid: a word that is no name, or a tag that an expression defines
+    """
     wanted = set(parse_tags("tags", tags)) if tags else set()
-    for tag in wanted:
+    new = sorted(wanted - {one.tag for one in node.tags})
+    for tag in new:
         check_name("tags", tag)
-    node.tags = [one for one in node.tags if one.tag in wanted] + [
-        NodeTag(tag=tag) for tag in sorted(wanted - {one.tag for one in node.tags})
-    ]
+    check_by_hand(session, new)
+    ensure_tags(session, new, actor)
+    node.tags = [one for one in node.tags if one.by_rule or one.tag in wanted] + [NodeTag(tag=tag) for tag in new]
 
 
 def set_interfaces(session: Session, node: Node, said: Sequence[Mapping[str, Any]]) -> None:
@@ -199,10 +204,11 @@ def add_node(session: Session, settings: Settings, vault: Vault, values: dict[st
         disks=[],
         interfaces=[Interface(mac=mac, name=None, lldp=None, tags=[]) for mac in macs],
     )
-    set_tags(node, values.get("tags") or [])
+    set_tags(session, node, values.get("tags") or [], actor)
     if values.get("bmc"):
         set_bmc(node, vault, values["bmc"])
     session.add(node)
+    rules_due(session, node)
     _flush_unique(session, node)
     set_interfaces(session, node, values["interfaces"])
     record(session, "node.added", actor, node=node, macs=macs)
@@ -261,7 +267,7 @@ def change_node(session: Session, vault: Vault, node: Node, values: dict[str, An
     if "rack" in values:
         node.rack = find_rack(session, values["rack"])
     if "tags" in values:
-        set_tags(node, values["tags"])
+        set_tags(session, node, values["tags"], actor)
     if "root_disk" in values:
         _set_root_disk(node, values["root_disk"])
     if "bmc" in values:
@@ -277,6 +283,7 @@ def change_node(session: Session, vault: Vault, node: Node, values: dict[str, An
     if "disks" in values:
         set_disk_tags(session, node, values["disks"])
     node.updated_at = clock.now()
+    rules_due(session, node)
     _flush_unique(session, node)
     record(session, "node.changed", actor, node=node, changed=sorted(values))
     touch(session, "nodes")

@@ -18,6 +18,7 @@ from inventory_service.models import Bmc, Disk, DiskTag, Erasure, Interface, Nod
 from inventory_service.node_records import normal_mac, normal_uuid
 from inventory_service.operations.lookup import changed, say
 from inventory_service.problems import Conflict, Invalid
+from inventory_service.tags import rules_due
 from inventory_service.vault import Vault
 from inventory_service.wiring import learn
 
@@ -50,6 +51,7 @@ def store_facts(session: Session, operation: Operation, facts: dict[str, Any]) -
         stored.operation_id, stored.document, stored.at = operation.id, facts, clock.now()
     set_cost(node)
     node.hardware_version += 1
+    rules_due(session, node)
     node.updated_at = clock.now()
     try:
         session.flush()
