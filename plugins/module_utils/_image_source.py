@@ -8,12 +8,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import ssl
 import subprocess
 import threading
 import time
 import typing as t
-
-from ansible.module_utils.urls import open_url
+import urllib.request
 
 DECOMPRESSORS = {
     "raw": None,
@@ -50,18 +50,14 @@ class ImageSource:
         self.total_bytes = int(length) if length and length.isdigit() else None
 
     def _open(self, ca_path: str | None) -> t.Any:
+        # Not by Ansible's open_url: to load it takes seconds on a slow machine, and nothing of what it can do is wanted here.
+        handlers: list[t.Any] = [urllib.request.ProxyHandler({})]
         try:
-            return open_url(
-                self.url,
-                timeout=self.stall_seconds,
-                use_proxy=False,
-                follow_redirects="safe",
-                ca_path=ca_path,
-                decompress=False,
-                use_netrc=False,
-                headers={"Accept-Encoding": "identity"},
-            )
-        except Exception as error:  # open_url raises what urllib, ssl and socket raise
+            if ca_path:
+                handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_path)))
+            request = urllib.request.Request(self.url, headers={"Accept-Encoding": "identity"})
+            return urllib.request.build_opener(*handlers).open(request, timeout=self.stall_seconds)
+        except Exception as error:  # what urllib, http.client, ssl and socket raise
             raise ImageProblem(
                 f"url: {self.url} cannot be fetched: {error}. Check that the rack serves the image under this address."
             ) from error

@@ -36,6 +36,19 @@ def settle(limit_seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
+def await_disk(name: str, limit_seconds: float) -> None:
+    """Wait for one disk, for work that concerns no other: it may begin while drivers of others are still loaded.
+
+    After the time, settles and waits once more as :func:`await_disks`.
+    """
+    end = time.monotonic() + limit_seconds
+    while time.monotonic() < end:
+        if name.startswith("/") or any(disk.is_called(name) for disk in list_disks()):
+            return
+        time.sleep(0.3)
+    await_disks([name], limit_seconds)
+
+
 def await_disks(names: t.Sequence[str], limit_seconds: float) -> list[str]:
     """Settle, and wait for the disks with these serial numbers or WWNs (paths and the word "all" are not waited for).
 

@@ -158,7 +158,7 @@ from ansible_collections.metalpool.core.plugins.module_utils._disks import DiskP
 from ansible_collections.metalpool.core.plugins.module_utils._image_source import DECOMPRESSORS, ImageProblem, ImageSource
 from ansible_collections.metalpool.core.plugins.module_utils._image_writer import ImageWriter, Stopwatch, make_zero
 from ansible_collections.metalpool.core.plugins.module_utils._partitions import PartitionProblem, grow_last
-from ansible_collections.metalpool.core.plugins.module_utils._settle import await_disks
+from ansible_collections.metalpool.core.plugins.module_utils._settle import await_disk
 
 
 class Progress:
@@ -260,7 +260,7 @@ def main():
     if not re.match(r"[0-9a-fA-F]{64}$", params["sha256"]):
         module.fail_json(msg="sha256: {} is not a SHA-256; give 64 hexadecimal digits.".format(params["sha256"]))
     try:
-        await_disks([params["disk"]], params["wait_seconds"])
+        await_disk(params["disk"], params["wait_seconds"])
         disk = find_disk(params["disk"])
         if params["disk_bytes"] and params["disk_bytes"] > disk.size_bytes:
             raise DiskProblem(
