@@ -64,7 +64,7 @@ class InstalledSystem:
             return ""
 
     def write(self, name: str, data: str | bytes, mode: int = 0o644) -> None:
-        """Replace a file; a new one gets C(mode), an old one keeps its owner and mode."""
+        """Replace a file; a new one gets C(mode), an old one keeps its owner and mode. It is on the disk after the unmounting."""
         path = self.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
@@ -76,8 +76,6 @@ class InstalledSystem:
             os.fchmod(stream.fileno(), old.st_mode & 0o7777 if old else mode)
             if old:
                 os.fchown(stream.fileno(), old.st_uid, old.st_gid)
-            stream.flush()
-            os.fsync(stream.fileno())
         os.replace(new, path)
 
     def remove(self, name: str) -> bool:

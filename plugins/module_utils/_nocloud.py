@@ -5,15 +5,16 @@
 
 JSON is YAML, so nothing here needs a YAML library. The holder's own user data and ours go into one MIME archive: theirs
 first and untouched, ours after it, merged in such a way that both count (cloud-init, "Merging user data sections").
+The library for e-mail is imported where it is used: it costs a second on a slow machine, and most deployments need no seed.
 """
 
 from __future__ import annotations
 
-import email
-import email.mime.multipart
-import email.mime.text
 import json
 import typing as t
+
+from ansible_collections.metalpool.core.plugins.module_utils._accounts import Account
+from ansible_collections.metalpool.core.plugins.module_utils._network import Interface, cloud_init
 
 # How user data begins, and what cloud-init calls it (cloudinit/handlers/__init__.py, INCLUSION_TYPES_MAP)
 TYPES = (
@@ -39,30 +40,36 @@ class SeedProblem(Exception):
     """The holder's options cannot be turned into a seed; the text names the option."""
 
 
-def account(name: str, ssh_keys: t.Sequence[str], password_hash: str | None, sudo: bool) -> dict:
+def user(account: Account) -> dict:
     """One entry of cloud-config's users. Without a hash the password is locked."""
-    entry: dict = {"name": name, "shell": "/bin/bash", "lock_passwd": not password_hash, "ssh_authorized_keys": list(ssh_keys)}
-    if password_hash:
+    entry: dict = {
+        "name": account.name,
+        "shell": "/bin/bash",
+        "lock_passwd": not account.password_hash,
+        "ssh_authorized_keys": list(account.ssh_keys),
+    }
+    if account.password_hash:
         # hashed_passwd also changes a user that is there already; passwd does not
-        entry["hashed_passwd"] = password_hash
-    if sudo:
+        entry["hashed_passwd"] = account.password_hash
+    if account.sudo:
         entry["sudo"] = "ALL=(ALL) NOPASSWD:ALL"
         entry["groups"] = "sudo"
     return entry
 
 
-def base_config(user: dict) -> bytes:
+def base_config(main: Account) -> bytes:
     """Base configuration for the image: the holder's main user is cloud-init's default user, and only NoCloud is asked.
 
     So a plain C(ssh_authorized_keys) or C(users: [default, ...]) in the holder's user data means that user, as people expect.
     ds-identify, a shell script, wants datasource_list on one line.
     """
+    default = user(main)
     config = {
         "users": ["default"],
         "disable_root": True,
         "ssh_pwauth": False,
         "ssh_deletekeys": True,
-        "system_info": {"default_user": dict(user, groups=[user["groups"]] if "groups" in user else [], gecos="Metalpool")},
+        "system_info": {"default_user": dict(default, groups=[default["groups"]] if "groups" in default else [], gecos="Metalpool")},
     }
     lines = ["# Written by Metalpool.", "datasource_list: [ NoCloud, None ]"]
     lines += [f"{key}: {json.dumps(value)}" for key, value in config.items()]
@@ -74,6 +81,8 @@ def user_data(users: t.Sequence[dict], ssh_password: bool, phone_home: dict | No
 
     :param theirs: the holder's user data in any format of cloud-init
     """
+    import email.mime.multipart
+
     archive = email.mime.multipart.MIMEMultipart(boundary="=====metalpool=====")
     if theirs and theirs.strip():
         archive.attach(_their_part(theirs))
@@ -93,19 +102,18 @@ def meta_data(instance_id: str, hostname: str, ssh_keys: t.Sequence[str]) -> byt
     return _json({"instance-id": instance_id, "local-hostname": hostname, "public-keys": list(ssh_keys)})
 
 
-def network_config(interfaces: t.Sequence[dict]) -> bytes:
-    """The network-config file, version 2: DHCP on the interfaces with these MAC addresses, under the names given."""
-    ethernets = {
-        entry["name"]: {"match": {"macaddress": entry["mac"].lower()}, "set-name": entry["name"], "dhcp4": True} for entry in interfaces
-    }
-    return _json({"version": 2, "ethernets": ethernets})
+def network_config(interfaces: t.Sequence[Interface]) -> bytes:
+    """The network-config file, version 2."""
+    return _json(cloud_init(interfaces))
 
 
 def _json(data: t.Any) -> bytes:
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode("utf-8")
 
 
-def _config(config: dict, merge: str, name: str) -> email.mime.text.MIMEText:
+def _config(config: dict, merge: str, name: str) -> t.Any:
+    import email.mime.text
+
     part = email.mime.text.MIMEText("#cloud-config\n" + json.dumps(config, indent=1, sort_keys=True) + "\n", "cloud-config", "utf-8")
     part.add_header("Merge-Type", merge)
     part.add_header("Content-Disposition", "attachment", filename=name)
@@ -114,6 +122,9 @@ def _config(config: dict, merge: str, name: str) -> email.mime.text.MIMEText:
 
 def _their_part(theirs: str) -> t.Any:
     """The holder's user data as one part of the archive."""
+    import email
+    import email.mime.text
+
     text = theirs.lstrip("\ufeff")
     if not text.startswith("#"):
         message = email.message_from_string(text.lstrip())

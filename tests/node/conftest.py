@@ -77,7 +77,7 @@ def module(collections: Path, tmp_path: Path) -> t.Callable[..., Answer]:
     def run(name: str, check: bool = False, environment: dict[str, str] | None = None, **arguments: t.Any) -> Answer:
         if name == "image_write":
             arguments.setdefault("progress_path", str(tmp_path / "progress.json"))
-        if name in ("image_write", "disk_erase", "cloud_seed"):
+        if name in ("image_write", "disk_erase", "first_boot"):
             arguments.setdefault("wait_seconds", 0)
         arguments.update(_ansible_check_mode=check, _ansible_remote_tmp=str(tmp_path), _ansible_keep_remote_files=False)
         done = subprocess.run(
@@ -278,3 +278,45 @@ def server() -> t.Iterator[Server]:
     made.end.set()
     made.http.shutdown()
     made.http.server_close()
+
+
+@pytest.fixture
+def written(loop_disk: t.Callable[..., LoopDisk], image: Image) -> LoopDisk:
+    """A disk with the image on it."""
+    disk = loop_disk(80, old_data=False)
+    disk.write(0, image.raw)
+    disk.partition(3)
+    return disk
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> t.Callable[[LoopDisk, dict[str, str]], None]:
+    """Put files into a disk's root file system."""
+
+    def edit(disk: LoopDisk, files: dict[str, str]) -> None:
+        point = tmp_path / "edit"
+        point.mkdir()
+        subprocess.run(["mount", disk.partition(3), str(point)], check=True)
+        for name, text in files.items():
+            (point / name).parent.mkdir(parents=True, exist_ok=True)
+            (point / name).write_text(text)
+        subprocess.run(["umount", str(point)], check=True)
+
+    return edit
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> t.Iterator[t.Callable[[LoopDisk], Path]]:
+    """Mount a disk's root file system to look at it."""
+    point = tmp_path / "inside"
+    mounted: list[bool] = []
+
+    def look(disk: LoopDisk) -> Path:
+        point.mkdir()
+        subprocess.run(["mount", "-o", "ro", disk.partition(3), str(point)], check=True)
+        mounted.append(True)
+        return point
+
+    yield look
+    if mounted:
+        subprocess.run(["umount", str(point)], check=True)

@@ -1,4 +1,4 @@
-"""firmware_boot and the UEFI half of cloud_seed against efibootmgr's words; the real firmware is in test_in_guest."""
+"""firmware_boot and the UEFI half of first_boot against efibootmgr's words; the real firmware is in test_in_guest."""
 
 from __future__ import annotations
 

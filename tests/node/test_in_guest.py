@@ -103,7 +103,7 @@ def test_a_whole_deploy_and_the_way_back(on_node, guest: Guest, image: Image) ->
     )
     options = {"disk": "NVME0001", "instance_id": "i-1", "hostname": "build-7", "user": "holder", "ssh_keys": [KEY]}
     for unused in range(2):
-        seeded = on_node("cloud_seed", **options)
+        seeded = on_node("first_boot", **options)
         assert not seeded["failed"], seeded
         # the interface that has an address, and not the one without
         assert [entry["mac"] for entry in seeded["interfaces"]] == [MACS[0]]

@@ -19,14 +19,14 @@ esp_id=$(head -c 4 /dev/urandom | od -An -tx4 | tr -d ' ' | tr a-f A-F)
 
 "$here/apt_sources.sh" "$suite" main non-free-firmware > "$work/sources.list"
 # shellcheck disable=SC2016  # mmdebstrap sets $1 for its hooks
-# The network drivers' hook for the initramfs has to be there before the kernel's installation makes one.
+# dpkg's exclusions and the initramfs's hook have to be there before the kernel is installed.
 # e2scrub_reap cleans up after LVM snapshots, of which there are none, and takes a second of every boot.
 mmdebstrap --quiet --variant=minbase --include="$packages" \
     --essential-hook="cp -rT '$here/root' \"\$1\"" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --customize-hook="cp -rT '$here/root' \"\$1\"" \
-    --customize-hook='chroot "$1" systemctl --quiet enable systemd-networkd systemd-resolved ssh' \
+    --customize-hook='chroot "$1" systemctl --quiet enable systemd-networkd systemd-resolved ssh metalpool-phone-home' \
     --customize-hook='chroot "$1" systemctl --quiet mask e2scrub_reap.service' \
     --customize-hook="'$here/cloud_init.sh' \"\$1\"" \
     "$suite" "$root" "$work/sources.list"
@@ -61,7 +61,10 @@ set prefix=(\$root)/boot/grub
 configfile \$prefix/grub.cfg
 END
 modules="part_gpt ext2 fat normal configfile search search_fs_uuid linux echo test gzio reboot halt minicmd ls cat"
-cp -r "$root/usr/lib/grub/i386-pc" "$root/usr/lib/grub/x86_64-efi" "$root/boot/grub/"
+for platform in i386-pc x86_64-efi; do
+    mkdir "$root/boot/grub/$platform"
+    cp "$root/usr/lib/grub/$platform"/*.mod "$root/usr/lib/grub/$platform"/*.lst "$root/boot/grub/$platform/"
+done
 # shellcheck disable=SC2086
 {
     grub-mkimage -d "$root/usr/lib/grub/i386-pc" -O i386-pc -o "$work/core.img" -p /boot/grub -c "$work/early.cfg" biosdisk $modules

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: cloud_seed
-short_description: Seed the first boot of the operating system that was written to a disk
+module: first_boot
+short_description: Prepare the first boot of the operating system that was written to a disk
 description:
   - Runs on the node, in the ephemeral OS, after M(metalpool.core.image_write). Mounts the installed root file system, takes the
-    users, keys, passwords and identity of the image's build out, and seeds cloud-init (NoCloud) with the holder's credentials.
+    users, keys, passwords and identity of the image's build out, and puts the holder's credentials, host name and network in.
+  - An image that is made for it (it has C(metalpool-phone-home.service)) gets everything written before its first boot, its SSH host
+    keys included, and boots without cloud-init. With O(user_data), and for every other image, cloud-init is seeded (NoCloud) and
+    does the same work while it boots.
   - The holder's own user data is kept as it is and goes first; Metalpool's part is merged after it so that both count. Lists such as
     C(users) and C(runcmd) are joined; of what both set, the holder's value stays, except for C(phone_home).
   - Nobody but the users named can log in. Without a password hash a user has no password. Root does not log in over SSH.
@@ -25,7 +28,7 @@ options:
     type: str
     required: true
   instance_id:
-    description: Identity of this installation for cloud-init; another one makes cloud-init start afresh.
+    description: Identity of this installation for cloud-init; another one makes it start afresh.
     type: str
     required: true
   hostname:
@@ -80,9 +83,16 @@ options:
     description: How often it tries.
     type: int
     default: 30
+  method:
+    description:
+      - V(offline) writes everything before the first boot; V(cloud-init) seeds cloud-init. V(auto) is V(offline) where the image is
+        made for it and there is no O(user_data).
+    type: str
+    choices: [auto, offline, cloud-init]
+    default: auto
   interfaces:
     description:
-      - Interfaces that use DHCP in the installed system. By default those that have an IPv4 address on this node now.
+      - Interfaces of the installed system. By default those that have an IPv4 address on this node now, by DHCP.
     type: list
     elements: dict
     default: []
@@ -94,6 +104,19 @@ options:
       name:
         description: Name of the interface in the installed system; by default the name that it has on this node now.
         type: str
+      addresses:
+        description: Addresses with their prefix length, such as V(192.0.2.7/24); without any the interface uses DHCP.
+        type: list
+        elements: str
+        default: []
+      gateway:
+        description: Address of the default gateway.
+        type: str
+      dns:
+        description: Addresses of name servers.
+        type: list
+        elements: str
+        default: []
   wait_seconds:
     description: How long to wait for the disk to appear.
     type: float
@@ -117,7 +140,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Let the holder in
-  metalpool.core.cloud_seed:
+  metalpool.core.first_boot:
     disk: S4EVNX0M123456
     instance_id: a81bc81b-dead-4e5d-abff-90865d1e13b1
     hostname: build-7
@@ -137,8 +160,12 @@ cleaned:
   returned: success
   type: list
   elements: str
+method:
+  description: V(offline) or V(cloud-init).
+  returned: success
+  type: str
 interfaces:
-  description: MAC addresses and names of the interfaces that use DHCP; empty when cloud-init chooses.
+  description: The interfaces of the installed system; empty when it chooses itself.
   returned: success
   type: list
   elements: dict
@@ -152,12 +179,14 @@ import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.metalpool.core.plugins.module_utils import _nocloud
+from ansible_collections.metalpool.core.plugins.module_utils import _nocloud, _offline
+from ansible_collections.metalpool.core.plugins.module_utils._accounts import Account, AccountProblem
 from ansible_collections.metalpool.core.plugins.module_utils._disks import DiskProblem, find_disk, mounts_of
 from ansible_collections.metalpool.core.plugins.module_utils._installed_system import InstalledSystem, clean, restrict_sshd, write_seed
+from ansible_collections.metalpool.core.plugins.module_utils._network import Interface
 from ansible_collections.metalpool.core.plugins.module_utils._partitions import Mounted, PartitionProblem, find_esp, find_root
 from ansible_collections.metalpool.core.plugins.module_utils._run import read_text, run_json
-from ansible_collections.metalpool.core.plugins.module_utils._settle import await_disks
+from ansible_collections.metalpool.core.plugins.module_utils._settle import await_disk
 from ansible_collections.metalpool.core.plugins.module_utils._uefi import UefiProblem, architecture, find_loader, install_entry, is_uefi
 
 USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}$")
@@ -186,6 +215,8 @@ def check(params):
             )
     if not params["ssh_keys"] and not params["password_hash"]:
         return "ssh_keys: none are given for {}, and no password_hash: nobody could log in. Give one of them.".format(params["user"])
+    if params["method"] == "offline" and params["user_data"]:
+        return "method: offline does not start cloud-init, which is what reads user_data; use auto or cloud-init."
     for entry in params["interfaces"]:
         if not MAC.match(entry["mac"]):
             return "interfaces: {} is not a MAC address; write it as 52:54:00:12:34:56.".format(entry["mac"])
@@ -193,12 +224,12 @@ def check(params):
 
 
 def local_interfaces():
-    """MAC and name of this node's interfaces that have a global IPv4 address now."""
+    """This node's interfaces that have a global IPv4 address now."""
     found = []
     for entry in run_json(["ip", "-j", "-4", "address", "show", "scope", "global", "up"], 30) or []:
         if entry.get("addr_info") and os.path.exists("/sys/class/net/{}/device".format(entry["ifname"])):
             # ip -4 leaves the MAC address out
-            found.append({"mac": read_text("/sys/class/net/{}/address".format(entry["ifname"])), "name": entry["ifname"]})
+            found.append(Interface(read_text("/sys/class/net/{}/address".format(entry["ifname"])), entry["ifname"]))
     return found
 
 
@@ -210,18 +241,29 @@ def named_interfaces(wanted):
         if os.path.exists(f"/sys/class/net/{name}/device")
     }
     return [
-        {"mac": entry["mac"].lower(), "name": entry["name"] or names.get(entry["mac"].lower()) or "net%s" % number}
+        Interface(
+            entry["mac"].lower(),
+            entry["name"] or names.get(entry["mac"].lower()) or "net%s" % number,
+            tuple(entry["addresses"]),
+            entry["gateway"],
+            tuple(entry["dns"]),
+        )
         for number, entry in enumerate(wanted)
     ]
 
 
-def build_seed(params, interfaces):
+def accounts(params):
+    """All who may log in, the main user first."""
+    main = Account(params["user"], params["ssh_keys"], params["password_hash"], True)
+    return [main, *(Account(one["name"], one["ssh_keys"], one["password_hash"], one["sudo"]) for one in params["extra_users"])]
+
+
+def build_seed(params, people, interfaces):
     """The files of the seed and the base configuration.
 
     :raises SeedProblem: the holder's user data is of no format that cloud-init knows
     """
-    main = _nocloud.account(params["user"], params["ssh_keys"], params["password_hash"], True)
-    others = [_nocloud.account(user["name"], user["ssh_keys"], user["password_hash"], user["sudo"]) for user in params["extra_users"]]
+    others = [_nocloud.user(person) for person in people[1:]]
     home = _nocloud.phone_home(params["phone_home_url"], params["phone_home_tries"]) if params["phone_home_url"] else None
     seed = {
         "meta-data": _nocloud.meta_data(params["instance_id"], params["hostname"], params["ssh_keys"]),
@@ -229,7 +271,39 @@ def build_seed(params, interfaces):
     }
     if interfaces:
         seed["network-config"] = _nocloud.network_config(interfaces)
-    return seed, _nocloud.base_config(main)
+    return seed, _nocloud.base_config(people[0])
+
+
+def choose_method(params, system):
+    """How this system is prepared.
+
+    :raises DiskProblem: neither way is open
+    """
+    if params["method"] == "offline" or (params["method"] == "auto" and not params["user_data"] and _offline.suits(system)):
+        return "offline"
+    if not os.path.isdir(system.path("/etc/cloud")):
+        raise DiskProblem(
+            "disk: the installed system has no cloud-init (/etc/cloud is missing), so nobody could log in. Use an image with cloud-init."
+        )
+    return "cloud-init"
+
+
+def prepare(system, params, people, interfaces):
+    """Clean the system and let the holder in.
+
+    :raises SeedProblem: see build_seed
+    :returns: (method, what was taken out)
+    """
+    method = choose_method(params, system)
+    _offline.remove(system)
+    cleaned = clean(system)
+    restrict_sshd(system)
+    if method == "offline":
+        wanted = _offline.Wanted(params["hostname"], people, interfaces, params["ssh_password"], params["phone_home_url"])
+        _offline.write(system, wanted)
+    else:
+        write_seed(system, *build_seed(params, people, interfaces))
+    return method, cleaned
 
 
 def install_boot_entry(disk):
@@ -285,8 +359,12 @@ def main():
                     "options": {
                         "mac": {"type": "str", "required": True},
                         "name": {"type": "str"},
+                        "addresses": {"type": "list", "elements": "str", "default": []},
+                        "gateway": {"type": "str"},
+                        "dns": {"type": "list", "elements": "str", "default": []},
                     },
                 },
+                "method": {"type": "str", "choices": ["auto", "offline", "cloud-init"], "default": "auto"},
                 "wait_seconds": {"type": "float", "default": 20},
                 "uefi_entry": {"type": "bool", "default": True},
             },
@@ -298,30 +376,25 @@ def main():
     wrong = check(params)
     if wrong:
         module.fail_json(msg=wrong)
+    people = accounts(params)
     try:
         interfaces = named_interfaces(params["interfaces"]) if params["interfaces"] else local_interfaces()
-        seed, base = build_seed(params, interfaces)
-        await_disks([params["disk"]], params["wait_seconds"])
+        if params["user_data"]:
+            build_seed(params, people, interfaces)  # what is wrong with it is said before anything is changed
+        await_disk(params["disk"], params["wait_seconds"])
         disk = find_disk(params["disk"])
         if mounts_of(disk.name):
             raise DiskProblem("disk: {} is mounted at {}; unmount it first.".format(disk.path, ", ".join(mounts_of(disk.name))))
+        shown = [entry._asdict() for entry in interfaces]
         if module.check_mode:
-            module.exit_json(changed=True, interfaces=interfaces)
+            module.exit_json(changed=True, interfaces=shown)
         root = find_root(disk.name)
         with Mounted(root["path"]) as point:
-            system = InstalledSystem(point)
-            if not os.path.isdir(system.path("/etc/cloud")):
-                raise DiskProblem(
-                    "disk: the system on {} has no cloud-init (/etc/cloud is missing), so nobody could log in. "
-                    "Use an image with cloud-init.".format(root["path"])
-                )
-            cleaned = clean(system)
-            restrict_sshd(system)
-            write_seed(system, seed, base)
+            method, cleaned = prepare(InstalledSystem(point), params, people, interfaces)
         entry = install_boot_entry(disk) if params["uefi_entry"] else None
-    except (DiskProblem, PartitionProblem, UefiProblem, _nocloud.SeedProblem, OSError) as problem:
+    except (DiskProblem, PartitionProblem, UefiProblem, AccountProblem, _offline.OfflineProblem, _nocloud.SeedProblem, OSError) as problem:
         module.fail_json(msg=str(problem))
-    module.exit_json(changed=True, root=root["path"], cleaned=cleaned, interfaces=interfaces, boot_entry=entry)
+    module.exit_json(changed=True, root=root["path"], method=method, cleaned=cleaned, interfaces=shown, boot_entry=entry)
 
 
 if __name__ == "__main__":

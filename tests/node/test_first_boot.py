@@ -1,11 +1,10 @@
-"""cloud_seed on a disk that image_write wrote; what it leaves is read from the mounted file system."""
+"""first_boot, as cloud-init's seed, on a disk that image_write wrote; what it leaves is read from the mounted file system."""
 
 from __future__ import annotations
 
 import email
 import json
 import os
-import subprocess
 import typing as t
 from pathlib import Path
 
@@ -24,31 +23,6 @@ OPTIONS = {
     "interfaces": [{"mac": "52:54:00:AA:BB:01", "name": "eno1"}],
 }
 SEED = "var/lib/cloud/seed/nocloud/"
-
-
-@pytest.fixture
-def written(loop_disk: t.Callable[..., LoopDisk], image: Image) -> LoopDisk:
-    disk = loop_disk(80, old_data=False)
-    disk.write(0, image.raw)
-    disk.partition(3)
-    return disk
-
-
-@pytest.fixture
-def inside(tmp_path: Path) -> t.Iterator[t.Callable[[LoopDisk], Path]]:
-    """Mount a disk's root file system to look at it."""
-    point = tmp_path / "inside"
-    mounted: list[bool] = []
-
-    def look(disk: LoopDisk) -> Path:
-        point.mkdir()
-        subprocess.run(["mount", "-o", "ro", disk.partition(3), str(point)], check=True)
-        mounted.append(True)
-        return point
-
-    yield look
-    if mounted:
-        subprocess.run(["umount", str(point)], check=True)
 
 
 def parts(root: Path) -> list[email.message.Message]:
@@ -72,9 +46,9 @@ def test_the_seed(module: t.Callable[..., Answer], written: LoopDisk, inside) ->
         {"name": "friend", "ssh_keys": [OTHER_KEY], "sudo": False},
         {"name": "admin2", "ssh_keys": [], "sudo": True, "password_hash": "$6$x$y"},
     ]
-    answer = module("cloud_seed", disk=written.path, extra_users=people, **OPTIONS)
+    answer = module("first_boot", disk=written.path, extra_users=people, **OPTIONS)
     assert not answer.failed, answer
-    assert answer["root"] == written.path + "p3" and answer["boot_entry"] is None
+    assert answer["root"] == written.path + "p3" and answer["boot_entry"] is None and answer["method"] == "cloud-init"
     root = inside(written)
     meta = json.loads((root / SEED / "meta-data").read_text())
     assert meta == {"instance-id": "operation-1", "local-hostname": "build-7", "public-keys": [KEY, OTHER_KEY]}
@@ -95,7 +69,7 @@ def test_the_seed(module: t.Callable[..., Answer], written: LoopDisk, inside) ->
 
 
 def test_nothing_of_the_build_can_log_in(module: t.Callable[..., Answer], written: LoopDisk, inside) -> None:
-    answer = module("cloud_seed", disk=written.path, **OPTIONS)
+    answer = module("first_boot", disk=written.path, **OPTIONS)
     root = inside(written)
     users = [line.split(":")[0] for line in (root / "etc/passwd").read_text().splitlines()]
     assert users == ["root", "daemon", "nobody"]
@@ -122,7 +96,7 @@ def test_nothing_of_the_build_can_log_in(module: t.Callable[..., Answer], writte
 
 def test_a_link_in_the_image_leads_nowhere_outside_of_it(module: t.Callable[..., Answer], written: LoopDisk, inside) -> None:
     assert not os.path.exists("/opt/elsewhere")
-    module("cloud_seed", disk=written.path, **OPTIONS)
+    module("first_boot", disk=written.path, **OPTIONS)
     assert not os.path.exists("/opt/elsewhere")
     config = (inside(written) / "opt/elsewhere/99_metalpool.cfg").read_text()
     assert "datasource_list: [ NoCloud, None ]" in config
@@ -130,19 +104,16 @@ def test_a_link_in_the_image_leads_nowhere_outside_of_it(module: t.Callable[...,
     assert default["name"] == "holder" and default["ssh_authorized_keys"] == [KEY, OTHER_KEY] and default["lock_passwd"] is True
 
 
-def test_an_old_sshd_without_drop_ins(module: t.Callable[..., Answer], written: LoopDisk, inside, tmp_path: Path) -> None:
-    (tmp_path / "edit").mkdir()
-    subprocess.run(["mount", written.partition(3), str(tmp_path / "edit")], check=True)
-    (tmp_path / "edit/etc/ssh/sshd_config").write_text("PermitRootLogin yes\nX11Forwarding no\n")
-    subprocess.run(["umount", str(tmp_path / "edit")], check=True)
-    module("cloud_seed", disk=written.path, **OPTIONS)
+def test_an_old_sshd_without_drop_ins(module: t.Callable[..., Answer], written: LoopDisk, inside, edited) -> None:
+    edited(written, {"etc/ssh/sshd_config": "PermitRootLogin yes\nX11Forwarding no\n"})
+    module("first_boot", disk=written.path, **OPTIONS)
     lines = (inside(written) / "etc/ssh/sshd_config").read_text().splitlines()
     assert lines == ["PermitRootLogin no", "PasswordAuthentication no", "X11Forwarding no"]
 
 
 def test_it_can_be_run_again(module: t.Callable[..., Answer], written: LoopDisk, inside) -> None:
     for unused in range(2):
-        answer = module("cloud_seed", disk=written.path, **OPTIONS)
+        answer = module("first_boot", disk=written.path, **OPTIONS)
         assert not answer.failed
     assert answer["cleaned"] == []
     assert [part.get_filename() for part in parts(inside(written))] == ["metalpool-users.cfg", "metalpool-phone-home.cfg"]
@@ -165,7 +136,7 @@ THEIRS = {
 def test_user_data_of_every_format_goes_first_and_untouched(
     module: t.Callable[..., Answer], written: LoopDisk, inside, theirs: str
 ) -> None:
-    answer = module("cloud_seed", disk=written.path, user_data=theirs, **OPTIONS)
+    answer = module("first_boot", disk=written.path, user_data=theirs, **OPTIONS)
     assert not answer.failed, answer
     found = parts(inside(written))
     assert found[0].get_content_type() == THEIRS[theirs]
@@ -182,7 +153,7 @@ def test_cloud_init_itself_honours_both(module: t.Callable[..., Answer], written
     theirs = (
         "#cloud-config\nusers: [{name: theirs}]\nruncmd: [one]\nssh_pwauth: true\nphone_home: {url: 'http://evil/'}\npackages: [tree]\n"
     )
-    module("cloud_seed", disk=written.path, user_data=theirs, extra_users=[{"name": "friend"}], **OPTIONS)
+    module("first_boot", disk=written.path, user_data=theirs, extra_users=[{"name": "friend"}], **OPTIONS)
     merged: dict = {}
     for part in parts(inside(written)):
         rules = mergers.string_extract_mergers(part.get("Merge-Type") or "dict(replace)+list()+str()")
@@ -204,23 +175,24 @@ def test_cloud_init_itself_honours_both(module: t.Callable[..., Answer], written
         ({"user_data": "hello"}, "user_data: it begins with"),
         ({"user_data": "# just a comment"}, "user_data: its first line"),
         ({"interfaces": [{"mac": "zz"}]}, "interfaces: zz"),
+        ({"method": "offline", "user_data": "#cloud-config"}, "method: offline does not start cloud-init"),
         ({"disk": "NO-SUCH-SERIAL"}, "NO-SUCH-SERIAL"),
     ],
 )
 def test_bad_input_changes_nothing(module: t.Callable[..., Answer], written: LoopDisk, image: Image, options: dict, words: str) -> None:
-    answer = module("cloud_seed", **{"disk": written.path, **OPTIONS, **options})
+    answer = module("first_boot", **{"disk": written.path, **OPTIONS, **options})
     assert answer.failed and words in answer["msg"]
     assert written.read(0, len(image.raw)) == image.raw
 
 
 def test_a_disk_without_an_operating_system(module: t.Callable[..., Answer], loop_disk) -> None:
-    answer = module("cloud_seed", disk=loop_disk(8).path, **OPTIONS)
+    answer = module("first_boot", disk=loop_disk(8).path, **OPTIONS)
     assert answer.failed and "no partition looks like a root file system" in answer["msg"]
 
 
 def test_secrets_stand_in_no_answer(module: t.Callable[..., Answer], written: LoopDisk) -> None:
     answer = module(
-        "cloud_seed", disk=written.path, password_hash="$6$salt$secrethash", user_data="#cloud-config\nx: secretdata\n", **OPTIONS
+        "first_boot", disk=written.path, password_hash="$6$salt$secrethash", user_data="#cloud-config\nx: secretdata\n", **OPTIONS
     )
     assert not answer.failed
     assert (
@@ -229,5 +201,5 @@ def test_secrets_stand_in_no_answer(module: t.Callable[..., Answer], written: Lo
 
 
 def test_check_mode_changes_nothing(module: t.Callable[..., Answer], written: LoopDisk, image: Image) -> None:
-    answer = module("cloud_seed", check=True, disk=written.path, **OPTIONS)
+    answer = module("first_boot", check=True, disk=written.path, **OPTIONS)
     assert answer["changed"] and written.read(0, len(image.raw)) == image.raw

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, Metalpool contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The installed system's network: one list of interfaces, written for systemd-networkd or for cloud-init.
+
+An interface without addresses uses DHCP (IPv4). All are known by their MAC address and get the name given.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+NETWORK_PREFIX = "10-metalpool-"
+
+
+class Interface(t.NamedTuple):
+    """One Ethernet interface.
+
+    C(addresses) have a prefix length (192.0.2.7/24); C(gateway) and C(dns) are plain addresses.
+    """
+
+    mac: str
+    name: str
+    addresses: tuple[str, ...] = ()
+    gateway: str | None = None
+    dns: tuple[str, ...] = ()
+
+
+def networkd(interfaces: t.Sequence[Interface]) -> dict[str, str]:
+    """Files below /etc/systemd/network by name: for each interface its name (.link) and its addresses (.network).
+
+    C(Type=ether) leaves out VLANs and bridges that have their interface's MAC address.
+    """
+    files = {}
+    for entry in interfaces:
+        match = f"[Match]\nMACAddress={entry.mac}\nType=ether\n"
+        lines = [f"Address={address}" for address in entry.addresses] or ["DHCP=ipv4"]
+        lines += [f"Gateway={entry.gateway}"] if entry.gateway else []
+        lines += [f"DNS={server}" for server in entry.dns]
+        files[f"{NETWORK_PREFIX}{entry.name}.link"] = f"{match}\n[Link]\nName={entry.name}\n"
+        files[f"{NETWORK_PREFIX}{entry.name}.network"] = match + "\n[Network]\n" + "\n".join(lines) + "\n"
+    return files
+
+
+def cloud_init(interfaces: t.Sequence[Interface]) -> dict:
+    """cloud-init's network-config, version 2."""
+    ethernets = {}
+    for entry in interfaces:
+        found: dict = {"match": {"macaddress": entry.mac}, "set-name": entry.name}
+        if entry.addresses:
+            found["addresses"] = list(entry.addresses)
+        else:
+            found["dhcp4"] = True
+        if entry.gateway:
+            found["routes"] = [{"to": "::/0" if ":" in entry.gateway else "0.0.0.0/0", "via": entry.gateway}]
+        if entry.dns:
+            found["nameservers"] = {"addresses": list(entry.dns)}
+        ethernets[entry.name] = found
+    return {"version": 2, "ethernets": ethernets}
