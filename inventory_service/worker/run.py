@@ -119,6 +119,7 @@ def run_playbook(directory: Path, kind: str, reporter: Reporter, site: Path) -> 
             RUN_VARIABLE: str(directory),
             "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
             "ANSIBLE_SSH_PIPELINING": "True",
+            "ANSIBLE_TIMEOUT": "30",  # seconds until an SSH server has said its banner; a busy machine takes longer than the usual 10
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(directory / "cp"),
             "ANSIBLE_GATHERING": "explicit",
             "ANSIBLE_NOCOLOR": "True",
