@@ -6,11 +6,10 @@ import stat
 from metalpool_agent import files, network, ssh
 
 
-def make_link(net, name, kind, mac, device=True, index=2):
+def make_link(net, name, kind, mac, device=True):
     (net / name).mkdir()
     (net / name / "type").write_text(f"{kind}\n")
     (net / name / "address").write_text(f"{mac}\n")
-    (net / name / "ifindex").write_text(f"{index}\n")
     if device:
         (net / name / "device").mkdir()
 
@@ -21,16 +20,6 @@ def test_only_ethernet_with_a_device_is_a_link(tmp_path):
     make_link(tmp_path, "bond0", 1, "02:00:00:00:00:01", device=False)
     make_link(tmp_path, "eno1", 1, "52:54:00:AB:00:01")
     assert network.links(str(tmp_path)) == {"eno1": "52:54:00:ab:00:01"}
-
-
-def test_a_link_waits_for_its_name(tmp_path):
-    net, database = tmp_path / "net", tmp_path / "data"
-    net.mkdir()
-    database.mkdir()
-    make_link(net, "eth0", 1, "52:54:00:00:00:01", index=3)
-    assert not network.named("eth0", str(net), str(database))
-    (database / "n3").touch()
-    assert network.named("eth0", str(net), str(database))
 
 
 def test_a_file_that_is_not_there_is_empty(tmp_path):

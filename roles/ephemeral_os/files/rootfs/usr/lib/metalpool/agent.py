@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
-from metalpool_agent import bmc, cmdline, machine, network, service, ssh
+from metalpool_agent import bmc, cmdline, machine, network, programs, service, ssh
 from metalpool_agent.console import phase, say
 from metalpool_agent.files import read
 
@@ -29,10 +28,12 @@ def enlist(url: str, link: str, address: str) -> tuple[str, str]:
 
 def check_in(url: str, boot: str, token: str | None, link: str, address: str) -> list[str]:
     """Show the nonce (or the token, where there is no BMC in-band); the keys that may log in."""
+    nonces = bmc.nonces()
+
     def document() -> dict:
         return {
             "boot": boot,
-            "nonce": bmc.read_nonce() if bmc.present() else None,
+            "nonce": next(nonces) if bmc.present() else None,
             "token": token,
             "host_key": ssh.host_key(),
             "address": address,
@@ -49,7 +50,7 @@ def main() -> None:
     phase("agent")
     try:
         words = cmdline.parse(read("/proc/cmdline"))
-        link, address = network.bring_up(words["url"])
+        link, address = network.await_rack(words["url"])
         phase("network")
         boot, token = words.get("boot", ""), words.get("token")
         if words["mode"] == "enlist":
@@ -57,16 +58,16 @@ def main() -> None:
         keys = check_in(words["url"], boot, token, link, address)
     except (cmdline.CommandLineError, service.Refused) as error:
         say(f"{error}; powering off")
-        subprocess.run(["/sbin/poweroff"], check=False)
+        programs.output("/sbin/poweroff")
         return
     phase("checkin")
     ssh.authorize(keys)
     ssh.wait_for_server()
     phase("ready")
     say("ready")
-    open(READY, "w").close()  # "coldplug" goes on
+    open(READY, "w").close()  # "drivers" goes on
     # LLDP neighbours announce themselves every 30 s: listen from now on, the inventory asks later.
-    subprocess.run(["/usr/sbin/lldpd"], check=False)
+    programs.output("/usr/sbin/lldpd")
 
 
 def print_nonce() -> None:

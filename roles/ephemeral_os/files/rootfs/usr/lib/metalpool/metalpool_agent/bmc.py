@@ -6,12 +6,15 @@ IPMI 2.0: Get SEL Entry (31.5), Get Channel Info (22.24), Get LAN Configuration 
 from __future__ import annotations
 
 import os
-import subprocess
 import time
+
+from metalpool_agent import programs
+from metalpool_agent.files import read
 
 DEVICE = "/dev/ipmi0"
 PROBED = "/run/metalpool/ipmi-probed"
 EVENT_LOG = "/run/metalpool/sel"
+LAST_RECORD = "/run/metalpool/sel-last"
 NONCE_RECORD_TYPE = 0xE0  # OEM, without time stamp (32.3)
 NONCE_MARK = ord("M")
 RECORD_BYTES = 16
@@ -28,14 +31,8 @@ def present(limit: float = 30) -> bool:
 
 
 def ipmitool(*words: str) -> str | None:
-    """What `ipmitool` prints over the system interface; None when the BMC refuses or does not answer."""
-    try:
-        done = subprocess.run(
-            ["ipmitool", "-I", "open", *words], capture_output=True, text=True, timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
+    """What `ipmitool` prints over the system interface; None when the BMC refuses or does not answer within a minute."""
+    return programs.output("busybox", "timeout", "60", "ipmitool", "-I", "open", *words)
 
 
 def raw(*octets: int) -> bytes | None:
@@ -71,6 +68,18 @@ def read_nonce() -> str | None:
         return None
     with open(EVENT_LOG, "rb") as file:
         return last_nonce(file.read())
+
+
+def nonces():
+    """For each attempt the nonce: first what the event log's last record held while this program started, then read anew."""
+    try:
+        ahead = nonce_of(bytes.fromhex(read(LAST_RECORD))[2:])
+    except ValueError:
+        ahead = None
+    if ahead:
+        yield ahead
+    while True:
+        yield read_nonce()
 
 
 def lan() -> dict[str, str] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _socket as socket
 import os
-import socket
 import time
 
 from metalpool_agent.files import read
@@ -32,9 +32,11 @@ def authorize(keys: list[str], path: str = AUTHORIZED_KEYS) -> None:
 def wait_for_server() -> None:
     """Wait until the SSH port answers."""
     while True:
+        probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            socket.create_connection(("127.0.0.1", PORT), timeout=1).close()
+            probe.connect(("127.0.0.1", PORT))
+            return
         except OSError:
             time.sleep(0.05)
-        else:
-            return
+        finally:
+            probe.close()
