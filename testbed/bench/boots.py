@@ -15,6 +15,7 @@ LANDMARKS = {
     "DHCP and TFTP": r"iPXE \d+\.\d+",
     "kernel and initrd over HTTP": r"Linux version",
     "kernel to first program": r"metalpool: phase kernel",
+    "userspace, check-in, sshd": r"metalpool: ready",
 }
 """What the console shows at the end of a phase, in the order of the phases. A phase's name says what took place before it."""
 
@@ -83,36 +84,36 @@ class Console:
 
 def ssh_answers(address: str) -> bool:
     """Whether an SSH server sends its banner."""
-    with suppress(OSError), socket.create_connection((address, 22), timeout=0.5) as connection:
+    with suppress(OSError), socket.create_connection((address, 22), timeout=10) as connection:
         return connection.recv(4) == b"SSH-"
     return False
 
 
 def lease(site: Site, node: str) -> str:
-    """The address that the boot server gave to a node's first interface."""
+    """The address that the boot server gave to a node's first interface last; each of its systems may have one of its own."""
     mac = site.admin.get(f"/nodes/{node}")["interfaces"][0]["mac"]
-    for line in (site.state / "boot_server" / "dnsmasq.leases").read_text().splitlines():
-        words = line.split()
-        if len(words) > 2 and words[1] == mac:
-            return words[2]
-    raise LookupError(f"{node} has no lease")
+    leases = [line.split() for line in (site.state / "boot_server" / "dnsmasq.leases").read_text().splitlines()]
+    ours = [words for words in leases if len(words) > 2 and words[1] == mac]
+    if not ours:
+        raise LookupError(f"{node} has no lease")
+    return max(ours, key=lambda words: int(words[0]))[2]
 
 
 def ephemeral_boot(site: Site, node: str, power_on: float, console: Console, seconds: float = 300) -> dict[str, float]:
-    """Seconds of the phases of a boot into the ephemeral OS that is under way, to the first answer on the SSH port."""
-    console.wait("DHCP and TFTP", seconds)
+    """Seconds of the phases of a boot into the ephemeral OS that is under way, until the worker can log in.
+
+    The SSH server answers before the check-in has let the worker in: both must have happened.
+    """
+    last = [*LANDMARKS][-1]
+    console.wait(last, seconds)
     address = lease(site, node)
-    deadline = time.monotonic() + seconds
-    while not ssh_answers(address):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{address} has no SSH within {seconds} s")
-        time.sleep(0.05)
-    ended = time.monotonic()
+    if not ssh_answers(address):
+        raise TimeoutError(f"{address} says that it is ready, and its SSH server does not answer")
+    console.seen[last] = max(console.seen[last], time.monotonic())
     found, before = {}, power_on
     for name, moment in console.seen.items():
         found[name], before = moment - before, moment
-    found["userspace, check-in, sshd"] = ended - before
-    found["from iPXE to SSH"] = ended - console.seen["DHCP and TFTP"]
+    found["from iPXE to SSH"] = console.seen[last] - console.seen["DHCP and TFTP"]
     return {name: round(value, 1) for name, value in found.items()}
 
 
