@@ -140,7 +140,7 @@ def create_app(services: Services) -> APIFlask:
     app.after_request(_add_headers)
     app.after_request(send_version)
     _add_health(app, services)
-    app.spec_processor(lambda spec: describe_versions(app, _complete(spec)))
+    app.spec_processor(lambda spec: errors.describe(describe_versions(app, _complete(spec))))
     return app
 
 

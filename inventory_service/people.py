@@ -14,6 +14,8 @@ from inventory_service.models import Grant, Group, GroupMember, Pool, User
 from inventory_service.problems import Invalid, NotFound
 from inventory_service.rights import GRANTED
 
+_HIGHEST = (1 << 63) - 1
+
 
 def find_user(session: Session, name: str, field: str | None = None) -> User:
     """The user of that name.
@@ -135,7 +137,7 @@ def find_grant(session: Session, number: int) -> Grant:
 
     :raises NotFound: there is none
     """
-    query = select(Grant).where(Grant.id == number)
+    query = select(Grant).where(Grant.id == min(number, _HIGHEST))
     grant = session.scalar(query.options(joinedload(Grant.user), joinedload(Grant.group), joinedload(Grant.pool)))
     if grant is None:
         raise NotFound("grant", number)

@@ -35,6 +35,18 @@ class Problem(Exception):
         return body | self.extensions
 
 
+class Malformed(Problem):
+    status = 400
+    type = "malformed"
+    title = "The request cannot be read"
+
+
+class NotJson(Problem):
+    status = 415
+    type = "not-json"
+    title = "The request's body is not JSON"
+
+
 class Unauthenticated(Problem):
     status = 401
     type = "unauthenticated"

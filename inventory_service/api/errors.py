@@ -6,13 +6,14 @@ import logging
 from typing import Any
 
 from apiflask import APIFlask, HTTPError
-from flask import Response, g, json
+from flask import Request, Response, g, json, request
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import NotFound as UrlNotFound
 
 from inventory_service.db import AWAY
-from inventory_service.problems import Conflict, Problem, Unavailable
+from inventory_service.problems import Conflict, Malformed, NotJson, Problem, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,93 @@ def _of_validation(error: ValidationError) -> dict[str, Any]:
     }
 
 
+def _of_http_error(error: HTTPException) -> dict[str, Any]:
+    """What Flask itself refuses, in the words of this API."""
+    status = error.code or 500
+    body = {"type": "about:blank", "title": error.name, "status": status, "detail": error.description or error.name}
+    if isinstance(error, UrlNotFound):
+        return body | {
+            "type": "not-found",
+            "title": "There is no such thing",
+            "detail": f"there is nothing at {request.path}; /openapi.json says what there is",
+            "field": "path",
+            "value": request.path,
+        }
+    if isinstance(error, MethodNotAllowed):
+        allowed = sorted(error.valid_methods or ())
+        return body | {
+            "type": "method-not-allowed",
+            "detail": f"{request.method} is not possible here; possible: {', '.join(allowed)}",
+            "field": "method",
+            "value": request.method,
+            "allowed": allowed,
+        }
+    if isinstance(error, RequestEntityTooLarge):
+        limit = request.max_content_length
+        return body | {"type": "too-large", "detail": f"a request has at most {limit} bytes", "allowed": limit}
+    return body
+
+
+class JsonRequest(Request):
+    """A request whose body, if it needs one, is JSON and says so. (Nodes that boot need not say so.)"""
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The body.
+
+        :raises NotJson: it is said to be something else
+        """
+        if self.path.startswith("/api/") and not self.is_json and self.get_data():
+            raise NotJson(
+                "the body has to be JSON: send the header Content-Type: application/json",
+                field="Content-Type",
+                value=self.content_type,
+                allowed=["application/json"],
+            )
+        return super().get_json(force, silent, cache)
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Refuse the body, and say where it is wrong."""
+        raise Malformed(f"the body is not JSON: {e}", field="(body)")
+
+
+def describe(spec: Any) -> Any:
+    """Say in the API's document that every error is a problem document."""
+    texts = {"type": "string"}
+    anything: dict[str, Any] = {}
+    spec["components"]["schemas"]["Problem"] = {
+        "type": "object",
+        "description": "RFC 9457. Further members depend on the type.",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": texts,
+            "title": texts,
+            "status": {"type": "integer"},
+            "detail": texts,
+            "field": texts,
+            "value": anything,
+            "allowed": anything,
+            "errors": {"type": "array", "items": {"type": "object"}},
+            "request_id": texts,
+        },
+    }
+    for name in ("HTTPError", "ValidationError"):
+        spec["components"]["schemas"].pop(name, None)
+    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for methods in spec["paths"].values():
+        for operation in methods.values():
+            if not isinstance(operation, dict):
+                continue
+            answers = operation["responses"]
+            for status, answer in answers.items():
+                if status >= "4":
+                    answer["content"] = content
+            answers["default"] = {"description": "Any other problem.", "content": content}
+    return spec
+
+
 def register(app: APIFlask) -> None:
     """Make the application answer all errors this way."""
+    app.request_class = JsonRequest
 
     @app.error_processor
     def _of_apiflask(error: HTTPError) -> Response:
@@ -89,15 +175,9 @@ def register(app: APIFlask) -> None:
 
     @app.errorhandler(HTTPException)
     def _of_http(error: HTTPException) -> Response:
-        body = {
-            "type": "about:blank",
-            "title": error.name,
-            "status": error.code or 500,
-            "detail": error.description or error.name,
-            "request_id": g.get("request_id"),
-        }
         headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location", "Retry-After")}
-        return _answer(body, error.code or 500, headers)
+        body = _of_http_error(error) | {"request_id": g.get("request_id")}
+        return _answer(body, body["status"], headers)
 
     def _of_database(error: Exception) -> Response:
         # What the driver says, in one line: while the database is away, every request ends here.

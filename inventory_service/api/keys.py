@@ -9,8 +9,10 @@ from sqlalchemy import delete, select
 
 from inventory_service import clock
 from inventory_service.api.authentication import by_token, caller, needs, services
+from inventory_service.api.lists import part
 from inventory_service.api.schemas.catalogue import SshKey as SshKeyOut
 from inventory_service.api.schemas.catalogue import SshKeyIn, SshKeys, Whoami
+from inventory_service.api.schemas.common import Page
 from inventory_service.events import record
 from inventory_service.models import Pool, SshKey
 from inventory_service.problems import NotFound
@@ -37,13 +39,16 @@ def whoami() -> dict[str, Any]:
 
 
 @bp.get("/ssh-keys")
+@bp.input(Page, location="query", arg_name="page")
 @bp.output(SshKeys)
 @needs("anyone")
-def list_keys() -> dict[str, Any]:
-    """The caller's keys; they are used when a request names none."""
+def list_keys(page: Page) -> dict[str, Any]:
+    """The caller's keys, by name; they are used when a request names none."""
+    query = select(SshKey).where(SshKey.user_id == caller().user_id).order_by(SshKey.name)
+    query = query.where(SshKey.name > page.after) if page.after else query
     with services().database.read() as session:
-        keys = session.scalars(select(SshKey).where(SshKey.user_id == caller().user_id).order_by(SshKey.name)).all()
-    return {"items": [_document(key) for key in keys], "next": None}
+        keys, following = part(session, query, page.limit, lambda one: one.name)
+    return {"items": [_document(key) for key in keys], "next": following}
 
 
 @bp.post("/ssh-keys")

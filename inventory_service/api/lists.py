@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from inventory_service.problems import Invalid
 
 T = TypeVar("T")
+_DIGITS = 18
+"""So many fit into the databases' integers."""
 
 
 def part(session: Session, query: Select[T], limit: int, cursor: Callable[[T], Any]) -> tuple[Sequence[T], str | None]:
@@ -28,6 +30,6 @@ def number(after: str | None) -> int | None:
     """
     if after is None:
         return None
-    if not after.isascii() or not after.isdigit():
+    if not after.isascii() or not after.isdigit() or len(after) > _DIGITS:
         raise Invalid("after", after, f"{after!r} is not a cursor", "the next of the answer before")
     return int(after)

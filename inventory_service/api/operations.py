@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from inventory_service.api.authentication import by_token, caller, needs, services
-from inventory_service.api.lists import part
+from inventory_service.api.lists import number, part
+from inventory_service.api.schemas.common import Page
 from inventory_service.api.schemas.operations import (
     Lines,
     LinesAfter,
@@ -101,27 +102,30 @@ def show_log(operation_id: str, wanted: LinesAfter) -> dict[str, Any]:
     """The operation's log after a sequence number."""
     with services().database.read() as session:
         _visible_operation(session, operation_id)
-        lines = session.scalars(
+        query = (
             select(OperationLine)
             .where(OperationLine.operation_id == operation_id, OperationLine.id > wanted.after)
             .order_by(OperationLine.id)
-            .limit(wanted.limit)
-        ).all()
-    return {"items": [{"seq": one.id, "at": one.at, "step": one.step, "message": one.message} for one in lines]}
+        )
+        lines, following = part(session, query, wanted.limit, lambda one: one.id)
+    items = [{"seq": one.id, "at": one.at, "step": one.step, "message": one.message} for one in lines]
+    return {"items": items, "next": following}
 
 
 @bp.get("/operations/<operation_id>/script-results")
+@bp.input(Page, location="query", arg_name="page")
 @bp.output(ScriptResults)
 @needs("holder")
-def show_script_results(operation_id: str) -> dict[str, Any]:
+def show_script_results(operation_id: str, page: Page) -> dict[str, Any]:
     """What the site's own scripts and tasks said."""
     with services().database.read() as session:
         _visible_operation(session, operation_id)
-        rows = session.scalars(
-            select(ScriptResult).where(ScriptResult.operation_id == operation_id).order_by(ScriptResult.id)
-        ).all()
+        query = select(ScriptResult).where(ScriptResult.operation_id == operation_id).order_by(ScriptResult.id)
+        after = number(page.after)
+        query = query.where(ScriptResult.id > after) if after else query
+        rows, following = part(session, query, page.limit, lambda one: one.id)
     fields = ("name", "phase", "exit_code", "output", "evidence", "seconds", "recorded_at")
-    return {"items": [{name: getattr(one, name) for name in fields} for one in rows]}
+    return {"items": [{name: getattr(one, name) for name in fields} for one in rows], "next": following}
 
 
 @bp.post("/operations/<operation_id>/cancel")

@@ -129,8 +129,38 @@ def test_problems_are_documents(still_world: World) -> None:
         document = answer.get_json()
         assert {"type", "title", "status", "detail", "request_id"} <= set(document)
         assert answer.headers["X-Request-ID"] == document["request_id"]
-    answer = still_world.call("POST", "/nodes", data="{", headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+
+
+def test_what_flask_refuses_is_a_document_that_says_why(still_world: World) -> None:
+    json = {"Content-Type": "application/json"}
+    for method, path, sent, status, kind, field in (
+        ("POST", "/nodes", {"data": "{", "headers": json}, 400, "malformed", "(body)"),
+        ("POST", "/nodes", {"data": "x", "headers": {"Content-Type": "text/plain"}}, 415, "not-json", "Content-Type"),
+        ("POST", "/nodes", {"data": ""}, 400, "malformed", "(body)"),
+        ("POST", "/nodes", {"data": "[1]", "headers": json}, 422, "invalid", "(body)"),
+        ("DELETE", "/nodes", {}, 405, "method-not-allowed", "method"),
+        ("GET", "/nowhere", {}, 404, "not-found", "path"),
+        ("GET", "/grants/99999999999999999999999", {}, 404, "not-found", "grant"),
+        ("POST", "/nodes", {"data": "x" * (17 << 20), "headers": json}, 413, "too-large", None),
+    ):
+        answer = still_world.call(method, path, **sent)
+        document = answer.get_json()
+        assert (answer.status_code, answer.content_type) == (status, "application/problem+json"), answer.text
+        assert (document["type"], document.get("field"), document["status"]) == (kind, field, status), document
+        assert document["request_id"] == answer.headers["X-Request-ID"]
+    assert still_world.call("DELETE", "/nodes").get_json()["allowed"] == ["GET", "HEAD", "OPTIONS", "POST"]
+
+
+def test_the_apis_document_says_what_goes_wrong(still_world: World) -> None:
+    for path, methods in still_world.app.spec["paths"].items():
+        for method, operation in methods.items():
+            answers = operation["responses"]
+            assert "default" in answers, (method, path)
+            for status, answer in answers.items():
+                if status >= "4":
+                    (kind,) = answer["content"]
+                    assert kind == "application/problem+json", (method, path, status)
+            assert operation.get("security") == ([{"token": []}] if path.startswith("/api/") else None), (method, path)
 
 
 def test_inside_of_an_error_stays_inside(still_world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ class OperationWait(Wait):
 class LinesAfter(Request):
     """Which lines: those after this sequence number."""
 
-    after: int = Field(default=0, ge=0)
+    after: int = Field(default=0, ge=0, lt=1 << 63)
     limit: int = Field(default=1000, ge=1, le=10000)
 
 
@@ -87,6 +87,7 @@ class Line(Answer):
 
 class Lines(Answer):
     items: list[Line]
+    next: str | None
 
 
 class ScriptResultOut(Answer):
@@ -101,3 +102,4 @@ class ScriptResultOut(Answer):
 
 class ScriptResults(Answer):
     items: list[ScriptResultOut]
+    next: str | None
