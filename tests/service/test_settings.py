@@ -12,6 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from inventory_service.config import SettingsError, load
+from inventory_service.db import newest_revision
 from inventory_service.tls import ensure_certificates
 from inventory_service.vault import Vault, VaultError, create_key_file
 
@@ -130,7 +131,7 @@ def test_command_line(tmp_path: Path) -> None:
     assert "there is no token" in _run(tmp_path, "token", "revoke", "999", expect=1)
     _run(tmp_path, "user", "add", "carol")
     assert "carol" in _run(tmp_path, "user", "list")
-    assert "revision 0001" in _run(tmp_path, "db", "upgrade")
+    assert f"revision {newest_revision()}" in _run(tmp_path, "db", "upgrade")
     assert json.loads(_run(tmp_path, "config", "show"))["lease_seconds"] == 30
     for command in ("serve", "init", "token create", "db upgrade", "openapi"):
         assert "Usage" in _run(tmp_path, *command.split(), "--help")
