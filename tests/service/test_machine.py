@@ -20,7 +20,7 @@ from inventory_service.models import Allocation, Event, Node, Pool
 from inventory_service.node_records import add_node
 from inventory_service.operations.outcome import conclude
 from inventory_service.places import ensure_pool
-from tests.service.pool_model import RELEASING, Model, ModelNode
+from tests.service.pool_model import HELD, RELEASING, Model, ModelNode
 from tests.service.world import World
 
 SIZES = (2, 2, 2, 4, 4, 8)
@@ -155,12 +155,24 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(which=some, succeeded=st.sampled_from((True, True, False)))
     def a_release_ends(self, which: int, succeeded: bool) -> None:
         names = self.model.by_state(RELEASING)
-        name = names[which % len(names)]
+        self._end_release(names[which % len(names)], succeeded=succeeded)
+
+    def _end_release(self, name: str, *, succeeded: bool) -> None:
         node = self.model.held[name].node.name
         [operation] = self.world.get(f"/operations?node={node}&state=queued,running")["items"]
         with self.world.services.database.write() as session:
             conclude(session, self.world.settings, operation["id"], "succeeded" if succeeded else "failed", "so the test says")
         self.model.release_ends(name, succeeded=succeeded)
+
+    @precondition(lambda self: self.model.by_state(HELD))
+    @rule(which=some)
+    def use_and_give_back(self, which: int) -> None:
+        """What nodes are for; it makes those that were used longest ago differ from those that were made first."""
+        names = self.model.by_state(HELD)
+        one = self.model.held[names[which % len(names)]]
+        self.world.ask("DELETE", f"/allocations/{one.name}", token=self.tokens[one.user], expect=202)
+        self.model.release(one.name)
+        self._end_release(one.name, succeeded=True)
 
     @rule(seconds=st.sampled_from((1, 60, 3600, 86400)))
     def time_passes(self, seconds: int) -> None:
@@ -188,7 +200,7 @@ class PoolMachine(RuleBasedStateMachine):
         assert taken == self.model.taken, "each allocation has its event"
 
 
-@pytest.mark.parametrize("runs", [pytest.param(12), pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.parametrize("runs", [pytest.param(40), pytest.param(300, marks=pytest.mark.long)])
 def test_whatever_happens(make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, runs: int) -> None:
     time = Time()
     monkeypatch.setattr(clock, "now", time.now)
@@ -197,7 +209,7 @@ def test_whatever_happens(make_world: Callable[..., World], monkeypatch: pytest.
     run_state_machine_as_test(
         lambda: PoolMachine(world, time, next(numbers)),
         settings=settings(
-            max_examples=runs, stateful_step_count=40, deadline=None, database=None,
+            max_examples=runs, stateful_step_count=30, deadline=None, database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
