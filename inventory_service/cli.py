@@ -126,6 +126,106 @@ def user_list(settings: Settings) -> None:
 
 
 @main.group()
+def group() -> None:
+    """Groups of users."""
+
+
+@group.command("put")
+@click.argument("name")
+@click.option("--member", "members", multiple=True, help="A user who shall be in it; give it once for each.")
+@click.pass_obj
+def group_put(settings: Settings, name: str, members: tuple[str, ...]) -> None:
+    """Make a group of these members, or give the one of that name these members."""
+    from inventory_service.people import put_group
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.write() as session:
+        put_group(session, name, "cli", members=members)
+    click.echo(f"group {name}: {', '.join(sorted(members)) or 'nobody'}")
+
+
+@group.command("list")
+@click.pass_obj
+def group_list(settings: Settings) -> None:
+    """List groups and who is in them."""
+    from sqlalchemy import select
+    from sqlalchemy.orm import selectinload
+
+    from inventory_service.models import Group
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.read() as session:
+        for one in session.scalars(select(Group).options(selectinload(Group.members)).order_by(Group.name)):
+            click.echo(f"{one.name}\t{', '.join(user.name for user in one.members)}")
+
+
+@group.command("delete")
+@click.argument("name")
+@click.pass_obj
+def group_delete(settings: Settings, name: str) -> None:
+    """Forget a group and what was granted to it."""
+    from inventory_service.people import delete_group, find_group
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.write() as session:
+        delete_group(session, find_group(session, name), "cli")
+    click.echo(f"group {name} is gone")
+
+
+@main.group()
+def grant() -> None:
+    """Roles of users and groups in pools."""
+
+
+@grant.command("give")
+@click.option("--role", type=click.Choice(["viewer", "user", "operator"]), required=True)
+@click.option("--user", "user_name", help="To this user.")
+@click.option("--group", "group_name", help="To this group.")
+@click.option("--pool", help="In this pool; without it, in all.")
+@click.pass_obj
+def grant_give(
+    settings: Settings, role: str, user_name: str | None, group_name: str | None, pool: str | None
+) -> None:
+    """Grant a role; it replaces what was granted to the same in the same place."""
+    from inventory_service.people import put_grant
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.write() as session:
+        given = put_grant(session, "cli", role, user=user_name, group=group_name, pool=pool)
+        click.echo(f"grant {given.id}")
+
+
+@grant.command("list")
+@click.pass_obj
+def grant_list(settings: Settings) -> None:
+    """List grants by their numbers."""
+    from sqlalchemy import select
+
+    from inventory_service.documents.people import grant_document
+    from inventory_service.models import Grant
+    from inventory_service.people import whole_grant
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.read() as session:
+        for one in map(grant_document, session.scalars(select(Grant).options(*whole_grant()).order_by(Grant.id))):
+            whom = f"user {one['user']}" if one["user"] else f"group {one['group']}"
+            click.echo(f"{one['id']}\t{one['role']}\t{whom}\t{'pool ' + one['pool'] if one['pool'] else 'all pools'}")
+
+
+@grant.command("take")
+@click.argument("number", type=int)
+@click.pass_obj
+def grant_take(settings: Settings, number: int) -> None:
+    """Take the grant of that number away."""
+    from inventory_service.people import delete_grant, find_grant
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.write() as session:
+        delete_grant(session, find_grant(session, number), "cli")
+    click.echo(f"grant {number} is gone")
+
+
+@main.group()
 def token() -> None:
     """API tokens."""
 

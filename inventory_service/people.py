@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.sql.base import ExecutableOption
 
 from inventory_service.auth import check_name
 from inventory_service.db import hold
@@ -132,13 +133,18 @@ def put_grant(
     return find_grant(session, grant.id)
 
 
+def whole_grant() -> tuple[ExecutableOption, ...]:
+    """Loader options for a grant with whom and where."""
+    return (joinedload(Grant.user), joinedload(Grant.group), joinedload(Grant.pool))
+
+
 def find_grant(session: Session, number: int) -> Grant:
     """The grant of that number, whole.
 
     :raises NotFound: there is none
     """
     query = select(Grant).where(Grant.id == min(number, _HIGHEST))
-    grant = session.scalar(query.options(joinedload(Grant.user), joinedload(Grant.group), joinedload(Grant.pool)))
+    grant = session.scalar(query.options(*whole_grant()))
     if grant is None:
         raise NotFound("grant", number)
     return grant

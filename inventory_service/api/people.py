@@ -6,7 +6,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import selectinload
 
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import number, part
@@ -19,7 +19,17 @@ from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.auth import ensure_user
 from inventory_service.documents.people import grant_document, group_document, user_document
 from inventory_service.models import Grant, Group, Pool, User
-from inventory_service.people import delete_grant, delete_group, find_grant, find_group, find_user, put_grant, put_group, set_member
+from inventory_service.people import (
+    delete_grant,
+    delete_group,
+    find_grant,
+    find_group,
+    find_user,
+    put_grant,
+    put_group,
+    set_member,
+    whole_grant,
+)
 
 bp = APIBlueprint("people", __name__, url_prefix="/api/v1", tag="Users")
 by_token(bp, "admin")
@@ -148,7 +158,7 @@ def remove_member(name: str, user: str) -> str:
 @needs("administrator")
 def list_grants(wanted: GrantFilter) -> dict[str, Any]:
     """What was granted, the oldest first."""
-    query = select(Grant).options(joinedload(Grant.user), joinedload(Grant.group), joinedload(Grant.pool)).order_by(Grant.id)
+    query = select(Grant).options(*whole_grant()).order_by(Grant.id)
     if wanted.user:
         query = query.where(Grant.user_id.in_(select(User.id).where(User.name == wanted.user)))
     if wanted.group:

@@ -50,6 +50,12 @@ options:
   auto_accept:
     description: Whether nodes that enlist are commissioned without anybody accepting them.
     type: bool
+  default_role:
+    description:
+      - What every user may do in the pool without a grant.
+      - With V(none) the pool and its nodes do not exist for them, with V(viewer) they see it, with V(user) they acquire its nodes.
+    type: str
+    choices: [none, viewer, user]
 """
 
 EXAMPLES = r"""
@@ -77,7 +83,7 @@ from ansible_collections.metalpool.core.plugins.module_utils._module import (
     make_module,
 )
 
-FIELDS = ("description", "wait_in_ephemeral", "erase_methods", "weak_boot_token", "auto_accept")
+FIELDS = ("description", "wait_in_ephemeral", "erase_methods", "weak_boot_token", "auto_accept", "default_role")
 
 
 def apply(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
@@ -108,6 +114,7 @@ def main() -> None:
             "erase_methods": {"type": "list", "elements": "str"},
             "weak_boot_token": {"type": "bool", "no_log": False},
             "auto_accept": {"type": "bool"},
+            "default_role": {"type": "str", "choices": ["none", "viewer", "user"]},
         }
     )
     with connected(module) as api:

@@ -187,3 +187,28 @@ def test_a_grant_replaces_the_one_before(still_world: World) -> None:
     assert still_world.post("/users", {"name": "carol"}, expect=201)["name"] == "carol"
     still_world.post("/users", {"name": "carol"}, expect=200)
     still_world.post("/users", {"name": "Carol!"}, expect=422)
+
+
+def test_the_command_grants_what_the_api_shows(still_world: World) -> None:
+    from click.testing import CliRunner
+
+    from inventory_service.cli import main
+
+    still_world.services.database.close()
+    environment = {"METALPOOL_STATE_DIR": str(still_world.settings.state_dir), "METALPOOL_DATABASE_URL": still_world.settings.database}
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(main, words, env=environment)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    run("group", "put", "team", "--member", "alice", "--member", "bob")
+    number = run("grant", "give", "--role", "operator", "--group", "team", "--pool", "default").split()[1]
+    run("grant", "give", "--role", "viewer", "--user", "alice")
+    assert run("group", "list") == "team\talice, bob\n"
+    assert run("grant", "list").splitlines()[0] == f"{number}\toperator\tgroup team\tpool default"
+    assert still_world.get("/whoami", token=still_world.user)["pools"] == {"default": "operator"}
+    run("grant", "take", number)
+    run("group", "delete", "team")
+    assert len(still_world.get("/grants")["items"]) == 1
+    assert CliRunner().invoke(main, ["group", "put", "x", "--member", "nobody"], env=environment).exit_code == 1
