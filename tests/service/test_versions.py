@@ -30,7 +30,7 @@ def test_every_single_resource_carries_its_version(still_world: World) -> None:
     for rule in _rules(still_world):
         if "GET" not in (rule.methods or ()) or rule.endpoint in WITHOUT_VERSION:
             continue
-        answers = still_world.app.spec["paths"][re.sub("<([^>]+)>", r"{\1}", rule.rule)]["get"]["responses"]
+        answers = still_world.app.spec["paths"][re.sub("<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule)]["get"]["responses"]
         schema = answers["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         is_list = "next" in still_world.app.spec["components"]["schemas"][schema]["properties"]
         assert is_versioned(still_world.app.view_functions[rule.endpoint]) != is_list, rule.endpoint
