@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, bindparam, false, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from inventory_service.auth import Caller
@@ -35,6 +35,15 @@ GRANTED = ("viewer", "user", "operator")
 _OF_TOKENS = {"admin": "administrator", "worker": "none"}
 """What a token's own role makes of its user in every pool; a worker has its rack instead."""
 _RANK = {role: rank for rank, role in enumerate(ROLES)}
+_USER: BindParameter[int] = bindparam("user")
+_FOUND: CompoundSelect[int, int | None, str] = union_all(
+    select(literal_column("1"), Pool.id, Pool.default_role),
+    select(literal_column("0"), Grant.pool_id, Grant.role).where(Grant.user_id == _USER),
+    select(literal_column("0"), Grant.pool_id, Grant.role)
+    .join(GroupMember, GroupMember.group_id == Grant.group_id)
+    .where(GroupMember.user_id == _USER),
+)
+"""All pools with what every user may do in them, then what is granted to one user."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +66,17 @@ def rights_of(session: Session, caller: Caller) -> Rights:
     for kept in caller.kept_rights:
         if isinstance(kept, Rights):
             return kept
-    groups = select(GroupMember.group_id).where(GroupMember.user_id == caller.user_id)
-    own = and_(
-        or_(Grant.user_id == caller.user_id, Grant.group_id.in_(groups)),
-        or_(Grant.pool_id.is_(None), Grant.pool_id == Pool.id),
-    )
     roles: dict[int, str] = {}
-    for pool_id, default, granted in session.execute(
-        select(Pool.id, Pool.default_role, Grant.role).outerjoin(Grant, own)
-    ):
-        found = (roles.get(pool_id, "none"), default, granted or "none")
-        roles[pool_id] = _OF_TOKENS.get(caller.role) or max(found, key=lambda role: _RANK[role])
+    granted: list[tuple[int | None, str]] = []
+    for is_pool, pool_id, role in session.execute(_FOUND, {"user": caller.user_id}):
+        if is_pool and pool_id is not None:
+            roles[pool_id] = _OF_TOKENS.get(caller.role, role)
+        else:
+            granted.append((pool_id, role))
+    if caller.role not in _OF_TOKENS:
+        for pool_id, role in granted:
+            for place in roles if pool_id is None else (pool_id,):
+                roles[place] = max(roles[place], role, key=_RANK.__getitem__)
     rights = Rights(roles)
     caller.kept_rights.append(rights)
     return rights
