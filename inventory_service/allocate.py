@@ -8,21 +8,21 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from inventory_service import clock
+from inventory_service import clock, leases
 from inventory_service.addresses import assign
 from inventory_service.annotations import merged
 from inventory_service.auth import Caller, check_name
 from inventory_service.db import touch
 from inventory_service.events import record
-from inventory_service.explain import why_none
 from inventory_service.hostnames import check_hostname
 from inventory_service.models import Allocation, Node
 from inventory_service.pick import Request, pick, understand
 from inventory_service.problems import Conflict
+from inventory_service.refusals import refusal
 from inventory_service.states import Moved
 from inventory_service.wanted import Wanted
 
-_EMPTY: dict[str, Any] = {"reason": None, "address": None, "ssh_user": None, "host_keys": [], "activated_at": None, "released_at": None}
+EMPTY: dict[str, Any] = {"reason": None, "address": None, "ssh_user": None, "host_keys": [], "activated_at": None, "released_at": None}
 
 
 def existing(session: Session, caller: Caller, name: str) -> Allocation | None:
@@ -51,12 +51,13 @@ def allocate(session: Session, caller: Caller, wanted: Wanted) -> Allocation:
 
     :raises Invalid: a constraint, a name or an image that means nothing
     :raises NothingFits: with what excluded how many nodes
+    :raises QuotaUsedUp: something would fit and is free, but for the user's quota
     :raises AmbiguousRootDisk: what would fit has several disks to choose from
     """
     request = understand(session, caller, wanted)
     taken = take(session, caller, wanted, request)
     if taken is None:
-        raise why_none(session, request)
+        raise refusal(session, caller, wanted, request)
     return taken
 
 
@@ -74,16 +75,16 @@ def take(
     :param request: what ``understand`` made of ``wanted``
     :param waiting: the allocation that stands in line and gets the node; a new one is made otherwise
     """
-    name = _name_of(wanted, waiting)
-    hostname = check_hostname("hostname", wanted.hostname or name.replace("_", "-").replace(".", "-"))
+    name = name_of(wanted, waiting)
+    hostname = hostname_of(wanted, name)
     node = pick(session, request, *([Node.id == node_id] if node_id is not None else []))
     if node is None:
         return None
-    values = _held(caller, wanted, node)
+    values = _held(wanted, node) | leases.begin(session, wanted, node.pool_id)
     if waiting is None:
         new = {"name": name, "user_id": caller.user_id, "hostname": hostname, "created_at": clock.now()}
         new |= {"note": wanted.note, "annotations": merged({}, wanted.annotations)}
-        allocation = session.scalars(insert(Allocation).values(**_EMPTY, **new, **values).returning(Allocation)).one()
+        allocation = session.scalars(insert(Allocation).values(**EMPTY, **new, **values).returning(Allocation)).one()
     else:
         allocation = waiting
         for column, value in values.items():
@@ -96,13 +97,19 @@ def take(
     return allocation
 
 
-def _name_of(wanted: Wanted, waiting: Allocation | None) -> str:
+def hostname_of(wanted: Wanted, name: str) -> str:
+    """The host name that was asked for, else one that the allocation's name makes."""
+    return check_hostname("hostname", wanted.hostname or name.replace("_", "-").replace(".", "-"))
+
+
+def name_of(wanted: Wanted, waiting: Allocation | None = None) -> str:
+    """The allocation's name; made up when none was asked for."""
     if waiting is not None:
         return waiting.name
     return check_name("name", wanted.name) if wanted.name else f"a-{secrets.token_hex(4)}"
 
 
-def _held(caller: Caller, wanted: Wanted, node: Moved) -> dict[str, Any]:
+def _held(wanted: Wanted, node: Moved) -> dict[str, Any]:
     """What an allocation's row says once it has a node."""
     return {
         "node_id": node.id,

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from inventory_service import root_disk
+from inventory_service import clock, root_disk
 from inventory_service.annotations import merged
 from inventory_service.auth import Caller
 from inventory_service.db import hold, touch
@@ -146,7 +146,7 @@ def _held_node(session: Session, allocation: Allocation) -> Node | None:
 def _node_of(session: Session, allocation: Allocation) -> Node:
     node = _held_node(session, allocation)
     if node is None:
-        raise Conflict(f"allocation {allocation.name!r} is released", field="state", value=allocation.state)
+        raise Conflict(f"allocation {allocation.name!r} is {allocation.state}", field="state", value=allocation.state)
     return node
 
 
@@ -155,6 +155,11 @@ def release(session: Session, services: Services, allocation: Allocation, actor:
 
     :raises OperationRunning: its deployment is under way
     """
+    if allocation.state == "waiting":
+        hold(session, allocation)
+        if allocation.state == "waiting":
+            give_up(session, allocation, f"cancelled by {actor}", actor)
+            return None
     node = _held_node(session, allocation)
     if node is None:
         return None
@@ -185,6 +190,17 @@ def annotate(
         session.flush()
         record(session, "allocation.annotated", actor, allocation=allocation, note=note, annotations=annotations)
         touch(session, "allocations")
+
+
+def give_up(session: Session, allocation: Allocation, reason: str, actor: str) -> None:
+    """Let an allocation that stands in line leave it, and end."""
+    allocation.state = "released"
+    allocation.reason = reason
+    allocation.released_at = clock.now()
+    allocation.credentials = None
+    allocation.due_at = None
+    record(session, "allocation.wait-ended", actor, allocation=allocation, reason=reason)
+    touch(session, "allocations", f"allocation:{allocation.id}")
 
 
 def held_allocation(session: Session, node: Node) -> Allocation | None:

@@ -29,6 +29,7 @@ from inventory_service.api import (
     notes,
     operations,
     people,
+    quotas,
     subnets,
     tags,
     worker_boots,
@@ -42,6 +43,7 @@ from inventory_service.api.waiting import open_room
 from inventory_service.boot import views as boot
 from inventory_service.boot.source import open_limiter
 from inventory_service.db import lost_a_race, newest_revision, revision_of
+from inventory_service.line import watch_offers
 from inventory_service.pages import session_key
 from inventory_service.pages import views as pages
 from inventory_service.problems import Overtaken, Unavailable
@@ -66,6 +68,7 @@ BLUEPRINTS = (
     tags.bp,
     events.bp,
     boot.bp,
+    quotas.bp,
     pages.bp,
 )
 
@@ -131,6 +134,7 @@ def create_app(services: Services) -> APIFlask:
     app.security_schemes = {"token": {"type": "http", "scheme": "bearer"}}
     extensions: dict[str, object] = app.extensions
     extensions["metalpool"] = services
+    watch_offers(services)
     open_room(extensions, services.settings.long_polls)
     open_limiter(extensions)
     errors.register(app)

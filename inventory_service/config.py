@@ -44,7 +44,6 @@ class Settings(BaseModel):
     attempts: int = Field(default=2, ge=1)
     step_limits: dict[str, int] = Field(default_factory=dict, description='for example {"deploy.boot": 600}')
     tag_seconds: float = Field(default=10.0, gt=0, description="for a tag's expression over one batch of nodes")
-    set_aside_after: int = Field(default=0, ge=0, description="lost allocations in a row; 0 is never")
     idempotency_seconds: int = Field(default=86400, ge=60, description="how long answers are kept by their key")
 
     default_zone: str = "default"

@@ -11,6 +11,7 @@ the database has an end as well, so that a request is answered while its client 
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
@@ -116,6 +117,7 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self.changes = changes or Changes()
         self._session = sessionmaker(self.engine, expire_on_commit=False)
+        self.before_commit: Callable[[Session], None] = lambda _session: None
         self._unit: ContextVar[Unit | None] = ContextVar("unit", default=None)
         event.listen(self._session, "before_flush", _count_versions)
         self._connections = Turns(CONNECTIONS, PATIENCE)
@@ -166,6 +168,8 @@ class Database:
             session.connection(execution_options={"write": True})
             yield session
             session.flush()
+            self.before_commit(session)
+            session.flush()
             _read_versions(session)
             session.commit()
             topics = session.info.get(_TOPICS)
@@ -197,6 +201,12 @@ def hold(session: Session, row: Base) -> None:
     Who needs several holds the node first. On SQLite a writer is alone anyway.
     """
     session.refresh(row, [column.key for column in inspect(row).mapper.column_attrs], with_for_update=True)
+
+
+def alone(session: Session, what: str) -> None:
+    """Let only one transaction at a time go on from here until it ends; on SQLite a writer is alone anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": zlib.crc32(what.encode())})
 
 
 def touch(session: Session, *topics: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,11 +18,13 @@ from sqlalchemy import select
 
 from inventory_service.config import Settings
 from inventory_service.db import AWAY, CONNECTIONS
+from inventory_service.line import catch_up, watch_offers
 from inventory_service.models import Operation
 from inventory_service.operations.outcome import conclude
 from inventory_service.operations.watch import Verdict, grant_grace, judge, open_operations, take_back
 from inventory_service.services import Services
 from inventory_service.tag_rules import Keeper
+from inventory_service.timekeeping import keep_time, seconds_left
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -31,6 +34,8 @@ APPLICATION_VERSION = "operations-1"
 EXECUTOR_ID = "region"
 RECONCILE_SECONDS = 5.0
 AWAY_SECONDS = 1.0
+LINE_SECONDS = 15.0
+"""How often the whole line is looked at, for what changed without being offered to it."""
 _STUCK = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 _services: Services | None = None
@@ -108,7 +113,7 @@ def _conclude(operation_id: str, outcome: str, reason: str | None) -> None:
 
     def work() -> None:
         with services.database.write() as session:
-            conclude(session, services.settings, operation_id, outcome, reason)
+            conclude(session, operation_id, outcome, reason)
 
     _persist(work)
 
@@ -132,7 +137,10 @@ def _watch_over(operation_id: str) -> str:
 
 
 class Engine:
-    """DBOS inside this process, the reconciler, and who keeps tags up to date. One process of a region runs it."""
+    """DBOS inside this process, the reconciler, the timekeeper, and who keeps tags up to date.
+
+    One process of a region runs it.
+    """
 
     def __init__(self, services: Services, polling_seconds: float = 5.0) -> None:
         self._services = services
@@ -140,25 +148,29 @@ class Engine:
         self._watched: set[str] = set()
         self._tags = Keeper(services)
         self._reconciler = threading.Thread(target=self._reconcile_for_ever, name="reconciler", daemon=True)
+        self._timekeeper = threading.Thread(target=self._keep_time_for_ever, name="timekeeper", daemon=True)
 
     def start(self) -> None:
         """Take up the operations that were under way, and watch for new ones."""
         global _services
         _services = self._services
         _stopping.clear()
+        watch_offers(self._services)
         with self._services.database.write() as session:
             grant_grace(session, self._services.settings)
         DBOS(config=_configuration(self._services.settings, self._polling_seconds))
         DBOS.launch()
         self._reconciler.start()
         self._tags.start()
+        self._timekeeper.start()
 
     def stop(self) -> None:
         """Let go, at once; what is under way goes on when an engine starts again."""
         _stopping.set()
         self._services.changes.close()
         self._tags.stop()
-        self._reconciler.join(timeout=RECONCILE_SECONDS)
+        for thread in (self._reconciler, self._timekeeper):
+            thread.join(timeout=RECONCILE_SECONDS)
 
     def close(self) -> None:
         """Let go, and take DBOS down too, so that another engine can start in this process."""
@@ -175,6 +187,28 @@ class Engine:
             except Exception:
                 log.exception("the reconciler could not look after the operations; it tries again")
                 _stopping.wait(AWAY_SECONDS)
+
+    def _keep_time_for_ever(self) -> None:
+        """The clock may jump and another process may write, so the rows are asked every few seconds in any case."""
+        look_again = 0.0
+        while not _stopping.is_set():
+            try:
+                keep_time(self._services)
+                if time.monotonic() >= look_again:
+                    catch_up(self._services)
+                    look_again = time.monotonic() + LINE_SECONDS
+                self._services.changes.wait_until("due", self._due, self._until_due())
+            except Exception:
+                log.exception("the timekeeper could not do what is due; it tries again")
+                _stopping.wait(AWAY_SECONDS)
+
+    def _until_due(self) -> float:
+        with self._services.database.read() as session:
+            left = seconds_left(session)
+        return RECONCILE_SECONDS if left is None else min(left, RECONCILE_SECONDS)
+
+    def _due(self) -> bool | None:
+        return True if _stopping.is_set() or self._until_due() == 0 else None
 
     def _unwatched(self) -> list[str]:
         with self._services.database.read() as session:

@@ -19,6 +19,7 @@ from inventory_service.constraints import parse_arch, parse_tags
 from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.models import Allocation, Bmc, DiskTag, Interface, InterfaceTag, Node, NodeTag, Pool
+from inventory_service.offers import offer_node, offer_user
 from inventory_service.places import ensure_pool, ensure_zone, find_rack
 from inventory_service.problems import Conflict, Forbidden, Invalid, NotFound
 from inventory_service.rights import OPERATE, may, need, visible, visible_pools
@@ -286,6 +287,8 @@ def change_node(session: Session, vault: Vault, node: Node, values: dict[str, An
     rules_due(session, node)
     _flush_unique(session, node)
     record(session, "node.changed", actor, node=node, changed=sorted(values))
+    if node.state == "ready":
+        offer_node(session, node.id)
     touch(session, "nodes")
 
 
@@ -322,4 +325,6 @@ def take_out(session: Session, node: Node, verb: str, comment: str, actor: str) 
         held.released_at = clock.now()
         held.reason = f"the node was taken out: {comment}"
         held.credentials = None
+        held.due_at = None
+        offer_user(session, held.user_id)
         touch(session, "allocations")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, Select, exists, false, literal_column, or_, select
 from sqlalchemy.orm import Session
 
+from inventory_service import leases, quotas
 from inventory_service.addresses import wanted_constraints
 from inventory_service.auth import Caller
 from inventory_service.constraints import Constraint, parse
@@ -59,6 +60,7 @@ def understand(session: Session, caller: Caller, wanted: Wanted) -> Request:
     elif wanted.deploy and wanted.image:
         constraints.append(Constraint("root_disk", "(unambiguous)", Node.root_disk.is_not(None)))
     constraints += wanted_constraints(session, wanted.addresses)
+    constraints += [*leases.limits(session, wanted), *quotas.limits(session, caller.user_id)]
     return Request(constraints, usable(session, caller))
 
 

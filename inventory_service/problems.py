@@ -110,6 +110,11 @@ class NothingFits(Conflict):
     title = "No node fits"
 
 
+class QuotaUsedUp(Conflict):
+    type = "quota-used-up"
+    title = "The quota is used up"
+
+
 class AmbiguousRootDisk(Conflict):
     type = "ambiguous-root-disk"
     title = "The disk to install on must be named"

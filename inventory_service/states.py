@@ -14,6 +14,7 @@ from inventory_service import clock
 from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.models import Allocation, Node
+from inventory_service.offers import offer_node
 from inventory_service.problems import Conflict, Overtaken
 
 TRANSITIONS: dict[tuple[str, str], str] = {
@@ -23,6 +24,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     ("failed_commissioning", "commission"): "commissioning",
     ("failed_testing", "commission"): "commissioning",
     ("broken", "commission"): "commissioning",
+    ("broken", "mark_fixed"): "ready",
     ("retired", "commission"): "commissioning",
     ("commissioning", "succeed"): "ready",
     ("commissioning", "fail"): "failed_commissioning",
@@ -110,7 +112,7 @@ def advance(
             value=before,
             allowed=list(sources(verb)),
         )
-    if verb == "commission" and node.dirty:
+    if verb in ("commission", "mark_fixed") and node.dirty:
         raise Conflict(
             f"node {node.name} may hold a user's data: release it first, which erases its disks",
             field="state",
@@ -150,6 +152,8 @@ def advance(
         **detail,
     )
     touch(session, "nodes")
+    if after == "ready":
+        offer_node(session, node.id)
 
 
 class Moved(NamedTuple):

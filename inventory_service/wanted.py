@@ -18,6 +18,7 @@ class Wanted:
     :param image: the image to deploy; the node has to be able to boot it
     :param deploy: whether it is deployed at once, which needs a root disk that is clear
     :param addresses: an address of each subnet, by the subnet's name
+    :param lease: how long, or until when, as it was typed: ``8h``; counted from the moment the node is got
     :param credentials: encrypted
     """
 
@@ -33,6 +34,7 @@ class Wanted:
     addresses: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
+    lease: str | None = None
     credentials: str | None = None
 
     def document(self) -> dict[str, Any]:

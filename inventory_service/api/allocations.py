@@ -9,19 +9,31 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from inventory_service import constraints
-from inventory_service.allocate import allocate, existing
+from inventory_service import clock, constraints, line
+from inventory_service.allocate import existing
 from inventory_service.allocation_requests import deploy, find_allocation, need_holder, release
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import number, part
 from inventory_service.api.schemas.allocations import Allocation as AllocationOut
-from inventory_service.api.schemas.allocations import AllocationFilter, AllocationIn, Allocations, DeployIn
+from inventory_service.api.schemas.allocations import (
+    AllocationFilter,
+    AllocationIn,
+    Allocations,
+    AllocationWait,
+    DeployIn,
+    ExtendIn,
+)
 from inventory_service.api.schemas.operations import Operation as OperationOut
 from inventory_service.api.versions import need_version, show_version, versioned
+from inventory_service.api.waiting import wait_for
+from inventory_service.db import hold
 from inventory_service.documents.allocation import allocation_document, allocation_documents
 from inventory_service.documents.operation import operation_document
+from inventory_service.durations import LEASE_RULE, parse_duration, parse_moment
 from inventory_service.images import find_image
+from inventory_service.leases import extend
 from inventory_service.models import Allocation, User
+from inventory_service.problems import Invalid
 from inventory_service.rights import visible_allocations
 from inventory_service.wanted import Wanted
 
@@ -54,7 +66,12 @@ def list_allocations(wanted: AllocationFilter) -> dict[str, Any]:
 @bp.post("/allocations")
 @bp.input(AllocationIn, arg_name="wanted")
 @bp.output(AllocationOut, status_code=201)
-@bp.doc(responses={200: "The caller holds an allocation of that name already; it is unchanged."})
+@bp.doc(
+    responses={
+        200: "The caller holds an allocation of that name already, or it waits in line; it is unchanged.",
+        202: "Nothing is free: the allocation waits in line (`wait`). Poll it with `?wait=`; DELETE cancels.",
+    }
+)
 @needs("anyone")
 @versioned
 def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
@@ -70,8 +87,9 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
             show_version(held)
             return allocation_document(session, find_allocation(session, who, held.name)), 200
         login = wanted.credentials.model_dump()
-        allocation = allocate(
+        allocation = line.acquire(
             session,
+            parts,
             who,
             Wanted(
                 name=wanted.name,
@@ -83,25 +101,79 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
                 addresses=wanted.addresses,
                 note=wanted.note,
                 annotations=wanted.annotations,
+                lease=_one_of_two(wanted),
                 credentials=parts.vault.encrypt_document(login),
             ),
+            wait=wanted.wait,
+            wait_until=clock.now() + parse_duration("wait_timeout", wanted.wait_timeout)
+            if wanted.wait_timeout
+            else None,
         )
-        if wanted.deploy:
-            deploy(session, parts, allocation, who.actor, credentials=login)
         session.flush()
         show_version(allocation)
-        return allocation_document(session, find_allocation(session, who, allocation.name)), 201
+        document = allocation_document(session, find_allocation(session, who, allocation.name))
+        return document, 202 if allocation.state == "waiting" else 201
+
+
+def _one_of_two(wanted: AllocationIn | ExtendIn) -> str | None:
+    """How long, or until when.
+
+    :raises Invalid: both are given, or the end is no moment
+    """
+    if wanted.lease and wanted.until:
+        raise Invalid("until", wanted.until, "give lease or until, not both", ["lease", "until"])
+    if wanted.until:
+        parse_moment("until", wanted.until)
+    return wanted.until or wanted.lease
 
 
 @bp.get("/allocations/<name>")
+@bp.input(AllocationWait, location="query", arg_name="wanted")
 @bp.output(AllocationOut)
 @needs("holder")
 @versioned
-def show_allocation(name: str) -> dict[str, Any]:
-    """Show an allocation: the one held, else the one of that name released last."""
-    with services().database.read() as session:
+def show_allocation(name: str, wanted: AllocationWait) -> dict[str, Any]:
+    """Show an allocation: the one held, else the one of that name released last. With `wait`, answer when it has left
+    the line, or changed after version `after`, or after so many seconds.
+    """
+    database = services().database
+    with database.read() as session:
+        seen = find_allocation(session, caller(), name)
+    after = wanted.after if wanted.after is not None else seen.version
+
+    def changed() -> bool | None:
+        with database.read() as session:
+            row = session.execute(
+                select(Allocation.state, Allocation.version).where(Allocation.id == seen.id)
+            ).one_or_none()
+        waits = row is not None and row.version <= after and (wanted.after is not None or row.state == "waiting")
+        return None if waits else True
+
+    if wanted.wait:
+        wait_for(f"allocation:{seen.id}", changed, wanted.wait)
+    with database.read() as session:
         allocation = find_allocation(session, caller(), name)
         show_version(allocation)
+        return allocation_document(session, allocation)
+
+
+@bp.post("/allocations/<name>/extend")
+@bp.input(ExtendIn, arg_name="wanted")
+@bp.output(AllocationOut)
+@needs("holder")
+@versioned
+def extend_allocation(name: str, wanted: ExtendIn) -> dict[str, Any]:
+    """Let the lease end later, within the limits of the pool; a refusal tells the latest end that is allowed."""
+    value = _one_of_two(wanted)
+    if value is None:
+        raise Invalid("lease", None, "say how long from now, or until when", LEASE_RULE)
+    with services().database.write() as session:
+        allocation = find_allocation(session, caller(), name)
+        hold(session, allocation)
+        need_version(session, allocation)
+        show_version(allocation)
+        extend(session, allocation, "until" if wanted.until else "lease", value, caller().actor)
+        session.flush()
         return allocation_document(session, allocation)
 
 
@@ -132,7 +204,7 @@ def deploy_allocation(name: str, wanted: DeployIn) -> dict[str, Any]:
 
 @bp.delete("/allocations/<name>")
 @bp.output(OperationOut, status_code=202)
-@bp.doc(responses={204: "It was released already."})
+@bp.doc(responses={204: "It was released already, or it waited in line and is cancelled."})
 @needs("holder")
 @versioned
 def release_allocation(name: str) -> dict[str, Any] | Response:

@@ -17,6 +17,7 @@ from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.catalogue import image_document, pool_document
 from inventory_service.events import record
 from inventory_service.images import delete_image, put_image
+from inventory_service.leases import policy_changed
 from inventory_service.models import Image, Pool
 from inventory_service.named import find, remove
 from inventory_service.places import ensure_pool
@@ -25,6 +26,8 @@ from inventory_service.rights import visible_pools
 
 bp = APIBlueprint("catalogue", __name__, url_prefix="/api/v1", tag="Catalogue")
 by_token(bp)
+
+MAY_BE_NULL = ("lease_default_seconds", "lease_max_seconds", "lease_total_seconds")
 
 
 @bp.get("/images")
@@ -123,12 +126,13 @@ def put_pool(name: str, wanted: PoolChange) -> dict[str, Any]:
         changed = {
             key: value
             for key, value in wanted.model_dump(exclude_unset=True).items()
-            if value is not None and getattr(pool, key) != value
+            if (value is not None or key in MAY_BE_NULL) and getattr(pool, key) != value
         }
         for key, value in changed.items():
             setattr(pool, key, value)
         if changed:
             record(session, "pool.changed", who.actor, pool=name, changed=changed)
+            policy_changed(session, pool)
         return pool_document(pool)
 
 

@@ -1,4 +1,4 @@
-"""What is known about one node: facts, erasures; and operations asked for by its name."""
+"""What is known about one node: facts, erasures, failures; and operations asked for by its name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from inventory_service.api.authentication import by_token, caller, needs, servic
 from inventory_service.api.lists import number, part
 from inventory_service.api.schemas.allocations import DeployIn
 from inventory_service.api.schemas.common import Page
-from inventory_service.api.schemas.nodes import Erasures, Facts
+from inventory_service.api.schemas.nodes import Erasures, Facts, Failures
 from inventory_service.api.schemas.operations import Operation as OperationOut
 from inventory_service.api.schemas.operations import OperationIn
 from inventory_service.documents.operation import operation_document
-from inventory_service.models import Erasure, NodeFacts
+from inventory_service.models import Erasure, Failure, NodeFacts
 from inventory_service.node_records import find_visible_node
 
 bp = APIBlueprint("node_details", __name__, url_prefix="/api/v1", tag="Nodes")
@@ -51,9 +51,42 @@ def list_erasures(name: str, page: Page) -> dict[str, Any]:
         rows, following = part(
             session, query.where(Erasure.id < after) if after else query, page.limit, lambda one: one.id
         )
-    fields = ("serial", "path", "method", "verified", "detail", "evidence", "started_at", "ended_at", "seconds", "recorded_at")
+    fields = (
+        "serial",
+        "path",
+        "method",
+        "verified",
+        "detail",
+        "evidence",
+        "started_at",
+        "ended_at",
+        "seconds",
+        "recorded_at",
+    )
     items = [{"operation": one.operation_id} | {name: getattr(one, name) for name in fields} for one in rows]
     return {"items": items, "next": following}
+
+
+@bp.get("/nodes/<name>/failures")
+@bp.output(Failures)
+@needs("viewer")
+def list_failures(name: str) -> dict[str, Any]:
+    """The operations that failed on the node, the newest 100 first: what its pool's rules count."""
+    with services().database.read() as session:
+        query = select(Failure).where(Failure.node_id == find_visible_node(session, caller(), name).id)
+        rows = session.scalars(query.order_by(Failure.id.desc()).limit(100)).all()
+    return {
+        "items": [
+            {
+                "kind": one.kind,
+                "operation": one.operation_id,
+                "reason": one.reason,
+                "at": one.at,
+                "forgiven": one.forgiven,
+            }
+            for one in rows
+        ]
+    }
 
 
 @bp.post("/nodes/<name>/operations")
@@ -68,4 +101,6 @@ def request_by_node(name: str, wanted: OperationIn) -> dict[str, Any]:
         parameters = DeployIn.model_validate(parameters).model_dump()
     with parts.database.write() as session:
         node = find_visible_node(session, caller(), name)
-        return operation_document(request_for_node(session, parts, who, node, wanted.kind, parameters, by_hand=wanted.by_hand))
+        return operation_document(
+            request_for_node(session, parts, who, node, wanted.kind, parameters, by_hand=wanted.by_hand)
+        )

@@ -12,12 +12,13 @@ from inventory_service.annotations import parse_filter
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import part
 from inventory_service.api.schemas.nodes import Node as NodeOut
-from inventory_service.api.schemas.nodes import NodeChange, NodeFilter, NodeIn, Nodes, TakeOut
+from inventory_service.api.schemas.nodes import NodeChange, NodeFilter, NodeIn, Nodes, StateChange
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.node import node_document, node_documents
 from inventory_service.models import Allocation, Node, NodeTag, Pool, Rack, User, Zone
 from inventory_service.node_records import add_node, change_node, check_change, delete_node, find_visible_node, take_out, whole_node
 from inventory_service.rights import OPERATE, need, rights_of, visible
+from inventory_service.set_aside import mark_fixed
 
 bp = APIBlueprint("nodes", __name__, url_prefix="/api/v1", tag="Nodes")
 by_token(bp)
@@ -139,17 +140,22 @@ def remove_node(name: str) -> str:
 
 
 @bp.post("/nodes/<name>/state")
-@bp.input(TakeOut, arg_name="wanted")
+@bp.input(StateChange, arg_name="wanted")
 @bp.output(NodeOut)
 @needs("operator")
 @versioned
-def take_node_out(name: str, wanted: TakeOut) -> dict[str, Any]:
-    """Take a node out of use: set it aside as `broken`, or retire it. Commission or release it to bring it back."""
+def change_state(name: str, wanted: StateChange) -> dict[str, Any]:
+    """Take a node out of use: set it aside as `broken`, or retire it. Say that a broken one is fixed, commission or
+    release it to bring it back.
+    """
     who = caller()
     with services().database.write() as session:
         node = find_visible_node(session, caller(), name)
         need(session, who, OPERATE, node)
         need_version(session, node)
         show_version(node)
-        take_out(session, node, wanted.verb, wanted.comment, who.actor)
+        if wanted.verb == "mark_fixed":
+            mark_fixed(session, node, wanted.comment, who.actor)
+        else:
+            take_out(session, node, wanted.verb, wanted.comment, who.actor)
         return node_document(session, node, with_bmc=True)

@@ -133,8 +133,8 @@ def show_script_results(operation_id: str, page: Page) -> dict[str, Any]:
 @needs("holder")
 def cancel_operation(operation_id: str) -> dict[str, Any]:
     """Cancel: at once while it is queued, else the worker is told at its next heartbeat."""
-    parts, who = services(), caller()
-    with parts.database.write() as session:
+    who = caller()
+    with services().database.write() as session:
         operation = _visible_operation(session, operation_id, change=True)
-        cancel(session, parts.settings, operation, who.actor)
+        cancel(session, operation, who.actor)
         return operation_document(operation)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from inventory_service.documents.networks import addresses_by_allocation
 from inventory_service.models import Allocation, Node, Operation, Pool, Zone
+from inventory_service.queue_orders import places
 
 
 def allocation_documents(session: Session, allocations: Sequence[Allocation]) -> list[dict[str, Any]]:
@@ -27,7 +28,7 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
             )
         ).all()
     )
-    places = {
+    where = {
         node_id: (zone, pool)
         for node_id, zone, pool in session.execute(
             select(Node.id, Zone.name, Pool.name)
@@ -37,6 +38,7 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
         )
     }
     addresses = addresses_by_allocation(session, [one.id for one in allocations])
+    line = places(session, [one.id for one in allocations if one.state == "waiting"])
     return [
         {
             "name": one.name,
@@ -60,9 +62,16 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
             "activated_at": one.activated_at,
             "released_at": one.released_at,
             "reason": one.reason,
+            "place": line.get(one.id),
+            "queued_at": one.queued_at,
+            "wait_until": one.wait_until if one.state == "waiting" else None,
+            "held_since": one.held_since,
+            "expires_at": one.expires_at,
+            "expired": one.expired_at is not None,
+            "version": one.version,
         }
         for one in allocations
-        for place in [places.get(one.node_id or 0)]
+        for place in [where.get(one.node_id or 0)]
     ]
 
 

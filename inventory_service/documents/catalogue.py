@@ -6,6 +6,17 @@ from typing import Any
 
 from inventory_service.models import Image, Pool
 
+POLICIES = (
+    "lease_required",
+    "lease_default_seconds",
+    "lease_max_seconds",
+    "lease_total_seconds",
+    "lease_notice_seconds",
+    "lease_grace_seconds",
+    "queue_order",
+    "set_aside",
+)
+
 
 def image_document(image: Image) -> dict[str, Any]:
     """An image."""
@@ -35,4 +46,5 @@ def pool_document(pool: Pool) -> dict[str, Any]:
         "weak_boot_token": pool.weak_boot_token,
         "auto_accept": pool.auto_accept,
         "default_role": pool.default_role,
+        **{column: getattr(pool, column) for column in POLICIES},
     }

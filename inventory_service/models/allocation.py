@@ -15,6 +15,7 @@ from inventory_service.models.people import User
 STATES = ("waiting", "allocated", "deploying", "active", "failed", "releasing", "released")
 _HELD = text("state != 'released'")
 _WAITING = text("state = 'waiting'")
+_DUE = text("due_at IS NOT NULL")
 
 
 class Allocation(Versioned, Base):
@@ -22,7 +23,9 @@ class Allocation(Versioned, Base):
 
     A ``waiting`` one has no node yet; ``request`` is what was asked for, to be tried again. Several that were asked for
     together share ``set_name``. ``pool_id``, ``cpus`` and ``memory_bytes`` are the node's when it was taken: quotas sum
-    them up. A lease ends at ``expires_at``; ``lease_seconds`` is what was asked for.
+    them up. ``needs_*`` are the least that its node must have, so that most of the line is passed over without a look at it.
+    A lease begins at ``held_since`` and ends at ``expires_at``; ``lease_seconds`` is what was granted first.
+    ``due_at`` is the next moment at which something is to be done about it by itself.
     """
 
     __tablename__ = "allocation"
@@ -32,7 +35,7 @@ class Allocation(Versioned, Base):
         Index("uq_allocation_held_name", "name", unique=True, sqlite_where=_HELD, postgresql_where=_HELD),
         Index("ix_allocation_held_user_id", "user_id", "pool_id", sqlite_where=_HELD, postgresql_where=_HELD),
         Index("ix_allocation_waiting", "queued_at", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
-        Index("ix_allocation_expires_at", "expires_at", sqlite_where=_HELD, postgresql_where=_HELD),
+        Index("ix_allocation_due_at", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -54,6 +57,13 @@ class Allocation(Versioned, Base):
     lease_seconds: Mapped[int | None]
     expires_at: Mapped[datetime | None]
     noticed_at: Mapped[datetime | None]
+    held_since: Mapped[datetime | None]
+    expired_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    needs_cpus: Mapped[int] = mapped_column(default=0)
+    needs_memory_bytes: Mapped[int] = mapped_column(default=0)
+    needs_storage_bytes: Mapped[int] = mapped_column(default=0)
+    needs_gpus: Mapped[int] = mapped_column(default=0)
     note: Mapped[str] = mapped_column(default="")
     annotations: Mapped[dict[str, Any]] = mapped_column(default=dict)
     image: Mapped[str | None]

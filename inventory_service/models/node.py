@@ -31,14 +31,17 @@ STATES = (
     "retired",
 )
 
+_COUNTED = text("failures_until IS NOT NULL")
+
 
 class Node(Versioned, Base):
     """One physical server. ``state`` is written by ``states.advance()`` and by nothing else.
 
     ``cost`` is what the node is worth (hardware by weights) plus a penalty for its ``recent_failures``: the pick takes
     the cheapest that fits. ``storage_bytes``, ``link_mbps`` and ``gpus`` sum up its parts, so that constraints need not
-    count them. ``hardware_version`` grows when facts or parts change. ``idle_since`` is when it was last taken, or added.
-    ``rules_due_at`` is when something changed that the expressions of tags may look at; null when they have looked.
+    count them. ``failures_until`` is when the oldest of its recent failures counts no longer. ``hardware_version`` grows when
+    facts or parts change. ``idle_since`` is when it was last taken, or added. ``rules_due_at`` is when something changed
+    that the expressions of tags may look at; null when they have looked.
     """
 
     __tablename__ = "node"
@@ -49,6 +52,7 @@ class Node(Versioned, Base):
               postgresql_where=text("rules_due_at IS NOT NULL")),
         Index("ix_node_free", "cost", "idle_since", "id", sqlite_where=text("state = 'ready'"),
               postgresql_where=text("state = 'ready'")),
+        Index("ix_node_failures_until", "failures_until", sqlite_where=_COUNTED, postgresql_where=_COUNTED),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -59,7 +63,6 @@ class Node(Versioned, Base):
     reason: Mapped[str | None]
     dirty: Mapped[bool] = mapped_column(default=False)
     locked: Mapped[bool] = mapped_column(default=False)
-    lost_allocations: Mapped[int] = mapped_column(default=0)
     zone_id: Mapped[int] = mapped_column(ForeignKey("zone.id"), index=True)
     pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id"), index=True)
     rack_id: Mapped[int] = mapped_column(ForeignKey("rack.id"), index=True)
@@ -76,6 +79,7 @@ class Node(Versioned, Base):
     tpm: Mapped[str | None]
     cost: Mapped[float] = mapped_column(default=0.0)
     recent_failures: Mapped[int] = mapped_column(default=0)
+    failures_until: Mapped[datetime | None]
     hardware_version: Mapped[int] = mapped_column(default=1)
     power_state: Mapped[str] = mapped_column(default="unknown")
     comment: Mapped[str] = mapped_column(default="")

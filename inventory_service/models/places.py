@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from inventory_service.models.base import Base, Versioned
 
+SET_ASIDE = ({"kinds": ["deploy", "release"], "failures": 3, "window_seconds": 7 * 86400},)
+"""When a pool's nodes are set aside, unless it has other rules."""
+
 
 class Zone(Versioned, Base):
     """A physical place: room, row, failure domain."""
@@ -24,8 +27,8 @@ class Zone(Versioned, Base):
 class Pool(Versioned, Base):
     """A named set of nodes with its own policy.
 
-    ``default_role`` is what every user may do in it without a grant. ``set_aside`` lists rules such as
-    ``{"kinds": ["deploy"], "failures": 3, "window_seconds": 604800}``. All times are in seconds.
+    ``default_role`` is what every user may do in it without a grant. ``set_aside`` lists rules: so many failed operations
+    of these kinds within so long, those of one allocation counted once; no rule, never. All times are in seconds.
     """
 
     __tablename__ = "pool"
@@ -46,7 +49,7 @@ class Pool(Versioned, Base):
     lease_notice_seconds: Mapped[int] = mapped_column(default=3600)
     lease_grace_seconds: Mapped[int] = mapped_column(default=0)
     queue_order: Mapped[str] = mapped_column(default="first_come")
-    set_aside: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    set_aside: Mapped[list[dict[str, Any]]] = mapped_column(default=lambda: [dict(one) for one in SET_ASIDE])
 
 
 class Rack(Base):

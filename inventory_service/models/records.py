@@ -41,6 +41,7 @@ class Failure(Base):
     node_id: Mapped[int] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"))
     kind: Mapped[str]
     operation_id: Mapped[str | None]
+    allocation_id: Mapped[int | None] = mapped_column(ForeignKey("allocation.id", ondelete="SET NULL"))
     reason: Mapped[str]
     at: Mapped[datetime]
     forgiven: Mapped[bool] = mapped_column(default=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
-from inventory_service.config import Settings
 from inventory_service.events import record
 from inventory_service.models import Operation
 from inventory_service.models.operation import ENDED
@@ -13,7 +12,7 @@ from inventory_service.operations.lookup import changed, say
 from inventory_service.operations.outcome import conclude
 
 
-def cancel(session: Session, settings: Settings, operation: Operation, actor: str) -> None:
+def cancel(session: Session, operation: Operation, actor: str) -> None:
     """Cancel; an operation that has ended stays as it is. The engine ends one whose worker does not."""
     if operation.state in ENDED or operation.cancel_at is not None:
         return
@@ -30,4 +29,4 @@ def cancel(session: Session, settings: Settings, operation: Operation, actor: st
     say(session, operation, f"{actor} asks to cancel")
     changed(session, operation)
     if operation.state == "queued":
-        conclude(session, settings, operation.id, "cancelled", f"cancelled by {actor}")
+        conclude(session, operation.id, "cancelled", f"cancelled by {actor}")

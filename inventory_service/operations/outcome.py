@@ -8,19 +8,23 @@ from sqlalchemy.orm import Session
 
 from inventory_service import clock
 from inventory_service.addresses import free
-from inventory_service.config import Settings
 from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.models import Allocation, NodeFacts, Operation
 from inventory_service.models.operation import ENDED
+from inventory_service.offers import offer_user
 from inventory_service.operations.boots import close_boots, phoned_home
 from inventory_service.operations.evidence import unproved_disks
 from inventory_service.operations.lookup import changed, find_operation, held_operation, say
 from inventory_service.operations.progress import end_steps
 from inventory_service.problems import Conflict
+from inventory_service.set_aside import forgive, note_failure, set_aside_if_due
 from inventory_service.states import advance
 
 log = logging.getLogger(__name__)
+
+_PROVES_GOOD = ("commission", "test")
+"""Operations that show that a node works: what failed on it before is forgiven."""
 
 
 def report_result(session: Session, operation_id: str, epoch: int, outcome: str, reason: str | None) -> Operation:
@@ -52,7 +56,7 @@ def missing_proof(session: Session, operation: Operation) -> str | None:
     return None
 
 
-def conclude(session: Session, settings: Settings, operation_id: str, outcome: str, reason: str | None) -> None:
+def conclude(session: Session, operation_id: str, outcome: str, reason: str | None) -> None:
     """End an operation with everything that follows, in one transaction; concluding twice changes nothing.
 
     :param outcome: succeeded, failed or cancelled
@@ -66,7 +70,7 @@ def conclude(session: Session, settings: Settings, operation_id: str, outcome: s
             outcome, reason = "failed", missing
     elif operation.cancel_at is not None:
         outcome, reason = "cancelled", reason or "cancelled"
-    _follow(session, settings, operation, outcome == "succeeded", reason)
+    _follow(session, operation, outcome, reason)
     end_steps(operation, outcome == "succeeded", reason)
     operation.state = outcome
     operation.reason = None if outcome == "succeeded" else reason or "the worker gave no reason"
@@ -88,8 +92,9 @@ def conclude(session: Session, settings: Settings, operation_id: str, outcome: s
     touch(session, f"boots:{operation.node_id}")
 
 
-def _follow(session: Session, settings: Settings, operation: Operation, succeeded: bool, reason: str | None) -> None:
+def _follow(session: Session, operation: Operation, outcome: str, reason: str | None) -> None:
     """Move the node and its allocation on."""
+    succeeded = outcome == "succeeded"
     node, allocation = operation.node, operation.allocation
     actor = operation.worker or "engine"
     try:
@@ -107,14 +112,22 @@ def _follow(session: Session, settings: Settings, operation: Operation, succeede
         log.exception("operation %s ends, but its node %s is %s", operation.id, node.name, node.state)
     if allocation is not None and allocation.state != "released":
         _follow_allocation(session, operation, allocation, succeeded, reason)
-    if succeeded and operation.kind == "release":
-        _set_aside(session, settings, operation, allocation, actor)
+    if outcome == "failed" and operation.started_at is not None:
+        held_by = allocation.id if allocation else None
+        note_failure(session, node, operation.kind, operation.id, held_by, reason or "no reason given")
+    if succeeded and operation.kind in _PROVES_GOOD:
+        forgive(session, node)
+    set_aside_if_due(session, node, actor, operation.id)
 
 
 def _follow_allocation(
     session: Session, operation: Operation, allocation: Allocation, succeeded: bool, reason: str | None
 ) -> None:
-    touch(session, "allocations")
+    touch(session, "allocations", f"allocation:{allocation.id}")
+    if allocation.expired_at is not None and operation.kind != "release":
+        # Its lease ended meanwhile, and the release waited for this operation.
+        allocation.due_at = clock.now()
+        touch(session, "due")
     if not succeeded:
         allocation.state = "failed"
         allocation.reason = f"{operation.kind}: {reason or 'no reason given'}"
@@ -125,6 +138,8 @@ def _follow_allocation(
         free(session, allocation, operation.node, operation.worker or "engine")
         allocation.released_at = clock.now()
         allocation.credentials = None
+        allocation.due_at = None
+        offer_user(session, allocation.user_id)
     elif operation.kind == "deploy":
         call = phoned_home(session, operation.id)
         allocation.state = "active"
@@ -132,18 +147,3 @@ def _follow_allocation(
         allocation.host_keys = list(call.host_keys) if call else []
         allocation.ssh_user = operation.parameters.get("ssh_user")
         allocation.activated_at = clock.now()
-
-
-def _set_aside(
-    session: Session, settings: Settings, operation: Operation, allocation: Allocation | None, actor: str
-) -> None:
-    """Count the allocations that a node never served; too many in a row take it out instead of to the next user."""
-    node = operation.node
-    if allocation is None:
-        return
-    served = allocation.activated_at is not None or allocation.image is None
-    node.lost_allocations = 0 if served else node.lost_allocations + 1
-    if settings.set_aside_after and node.lost_allocations >= settings.set_aside_after:
-        why = f"{node.lost_allocations} allocations in a row failed on it"
-        advance(session, node, "set_aside", actor, reason=why, operation_id=operation.id)
-        node.lost_allocations = 0

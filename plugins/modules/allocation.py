@@ -140,6 +140,30 @@ options:
   user_data:
     description: cloud-init user data, a text, given to the installed system.
     type: str
+  lease:
+    description:
+      - How long the node is held, such as V(8h), V(2d) or V(90m), counted from the moment it is got. Then it is released.
+      - Not given, it is what the pool says, which mostly is until it is released.
+    type: str
+  until:
+    description: When the allocation ends, in ISO 8601 with a time zone, instead of O(lease).
+    type: str
+  extend:
+    description:
+      - Whether an allocation that is there is to end later. With O(lease), so long from now, at every run.
+      - The pool sets limits; the message says which end is allowed.
+    type: bool
+    default: false
+  queue:
+    description:
+      - Whether to stand in line when nothing is free but something could be, or when the quota is used up.
+      - With O(wait=true) the task then waits for its node first, and for the deploy after that. A module cannot show its place
+        in line; use O(wait=false) and M(metalpool.core.allocation_wait) to see it.
+    type: bool
+    default: false
+  queue_timeout:
+    description: How long to stand in line at most, such as V(2h). Not given, for as long as it takes.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -164,6 +188,19 @@ EXAMPLES = r"""
     tag: ssd
     deploy: false
 
+- name: Wait for a machine with a GPU, and keep it for two days
+  metalpool.core.allocation:
+    name: train1
+    tag: gpu
+    lease: 2d
+    queue: true
+
+- name: Keep it for a day from now on
+  metalpool.core.allocation:
+    name: train1
+    lease: 24h
+    extend: true
+
 - name: Give it back, erased
   metalpool.core.allocation:
     name: web1
@@ -181,11 +218,11 @@ allocation:
       returned: always
       type: str
     node:
-      description: Name of the node.
+      description: Name of the node, null while it waits in line.
       returned: always
       type: str
     state:
-      description: V(allocated), V(deploying), V(active), V(failed), V(releasing) or V(released).
+      description: V(waiting), V(allocated), V(deploying), V(active), V(failed), V(releasing) or V(released).
       returned: always
       type: str
     address:
@@ -201,6 +238,14 @@ allocation:
       returned: when active
       type: list
       elements: str
+    place:
+      description: Place in line; null when it does not wait.
+      returned: always
+      type: int
+    expires_at:
+      description: When it ends by itself; null when it does not.
+      returned: always
+      type: str
     operation:
       description: Id of the latest operation, null when there was none.
       returned: always
@@ -217,6 +262,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.metalpool.core.plugins.module_utils._api import Answer, Api, segment
 from ansible_collections.metalpool.core.plugins.module_utils._errors import ApiError
+from ansible_collections.metalpool.core.plugins.module_utils._line import poll_line
 from ansible_collections.metalpool.core.plugins.module_utils._module import (
     WAIT_SPEC,
     connected,
@@ -227,6 +273,7 @@ from ansible_collections.metalpool.core.plugins.module_utils._ssh_keys import Ke
 
 CONSTRAINTS = ("mem", "cpus", "arch", "tag", "zone", "pool", "node")
 DEPLOYABLE = ("allocated", "failed")
+LEASE = ("lease", "until")
 
 
 def find(api: Api, name: str | None) -> dict[str, t.Any] | None:
@@ -303,8 +350,11 @@ def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     """Acquire a node and start its deploy."""
     params = module.params
     asked = {"constraints": constraints(params), "deploy": params["deploy"], **deployment(params)}
-    if params["name"]:
-        asked["name"] = params["name"]
+    asked.update({key: params[key] for key in ("name", *LEASE) if params[key]})
+    if params["queue"]:
+        asked["wait"] = True
+        if params["queue_timeout"]:
+            asked["wait_timeout"] = params["queue_timeout"]
     if params["deploy"] and not params["image"]:
         asked["image"] = default_image(api.items("/images"), params["arch"])
     public = {key: value for key, value in asked.items() if key != "credentials"}
@@ -312,7 +362,7 @@ def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     if module.check_mode:
         return {"changed": True, "allocation": public, "diff": diff}
     answer = post_with_keys(api, "/allocations", asked)
-    return {"changed": answer.status == 201, "allocation": answer.json, "diff": diff}
+    return {"changed": answer.status in (201, 202), "allocation": answer.json, "diff": diff}
 
 
 def deploy(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -339,9 +389,41 @@ def keep(module: AnsibleModule, allocation: dict[str, t.Any]) -> dict[str, t.Any
     return {"changed": False, "allocation": allocation, "diff": {"before": {}, "after": {}}}
 
 
+def extend(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Let an allocation end later."""
+    asked = {key: module.params[key] for key in LEASE if module.params[key]}
+    before = allocation["expires_at"]
+    diff = {"before": {"expires_at": before}, "after": asked}
+    if asked.get("until") and asked["until"] == before:
+        return {"changed": False, "allocation": allocation, "diff": {"before": {}, "after": {}}}
+    if not module.check_mode:
+        allocation = api.post(f"/allocations/{segment(allocation['name'])}/extend", asked).json
+    return {"changed": True, "allocation": allocation, "diff": diff}
+
+
+def wait_in_line(module: AnsibleModule, api: Api, result: dict[str, t.Any]) -> None:
+    """Wait until an allocation that stands in line has its node."""
+    if result["allocation"].get("state") != "waiting" or not module.params["wait"] or module.check_mode:
+        return
+    for allocation in poll_line(api, result["allocation"], module.params["wait_timeout"]):
+        result["allocation"] = allocation
+    if allocation["state"] == "waiting":
+        module.fail_json(
+            msg=f"{allocation['name']} is number {allocation['place']} in line after {module.params['wait_timeout']} s, "
+            "and keeps its place; run again to wait on",
+            allocation=allocation,
+        )
+    if allocation["state"] == "released":
+        module.fail_json(msg=f"{allocation['name']} got no node: {allocation['reason']}", allocation=allocation)
+
+
 def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     """Make sure that there is an allocation, deployed when asked for."""
     allocation = find(api, module.params["name"])
+    extended = None
+    if allocation is not None and module.params["extend"]:
+        extended = extend(module, api, allocation)
+        allocation = extended["allocation"]
     if allocation is None:
         result = create(module, api)
     elif allocation["state"] == "releasing":
@@ -354,7 +436,8 @@ def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     ):
         result = deploy(module, api, allocation)
     else:
-        result = keep(module, allocation)
+        result = extended or keep(module, allocation)
+    wait_in_line(module, api, result)
     return follow(module, api, result)
 
 
@@ -419,9 +502,14 @@ def main() -> None:
                 },
             },
             "user_data": {"type": "str", "no_log": True},
+            **{key: {"type": "str"} for key in LEASE},
+            "extend": {"type": "bool", "default": False},
+            "queue": {"type": "bool", "default": False},
+            "queue_timeout": {"type": "str"},
             **WAIT_SPEC,
         },
-        required_if=[("state", "absent", ("name",))],
+        required_if=[("state", "absent", ("name",)), ("extend", True, ("name",)), ("extend", True, LEASE, True)],
+        mutually_exclusive=[LEASE],
     )
     with connected(module) as api:
         try:

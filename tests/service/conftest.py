@@ -6,11 +6,13 @@ Every test of the service can run on SQLite and on PostgreSQL: ``--database`` sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inventory_service import clock
 from inventory_service.config import Settings
 from tests.conftest import DATABASES
 from tests.service.databases import Databases, PostgresqlDatabases, SqliteDatabases
@@ -83,3 +85,16 @@ def empty_url(databases: Databases, tmp_path: Path) -> Iterator[str]:
     url = databases.empty(tmp_path)
     yield url
     databases.drop(url)
+
+
+@pytest.fixture
+def clock_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., datetime]:
+    """Sets the service's clock to so long after the test began; the answer is that moment."""
+    began = clock.now()
+
+    def set_to(**after: float) -> datetime:
+        moment = began + timedelta(**after)
+        monkeypatch.setattr(clock, "now", lambda: moment)
+        return moment
+
+    return set_to

@@ -130,18 +130,6 @@ def test_a_node_that_held_a_user_is_erased_before_anything_else(world: World) ->
     assert world.get("/nodes/m1")["state"] == "ready"
 
 
-def test_a_node_that_keeps_failing_its_users_is_set_aside(make_world) -> None:
-    world = make_world(set_aside_after=2)
-    world.image()
-    world.ready_node("m1")
-    for state in ("ready", "broken"):
-        world.acquire("web")
-        Work(world, "m1").result("failed", "no boot")
-        world.ask("DELETE", "/allocations/web", token=world.user)
-        Work(world, "m1").release()
-        assert world.get("/nodes/m1")["state"] == state
-
-
 def test_one_operation_at_a_time(world: World) -> None:
     world.image()
     world.ready_node("m1")

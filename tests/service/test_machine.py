@@ -161,7 +161,7 @@ class PoolMachine(RuleBasedStateMachine):
         node = self.model.held[name].node.name
         [operation] = self.world.get(f"/operations?node={node}&state=queued,running")["items"]
         with self.world.services.database.write() as session:
-            conclude(session, self.world.settings, operation["id"], "succeeded" if succeeded else "failed", "so the test says")
+            conclude(session, operation["id"], "succeeded" if succeeded else "failed", "so the test says")
         self.model.release_ends(name, succeeded=succeeded)
 
     @precondition(lambda self: self.model.by_state(HELD))

@@ -19,6 +19,7 @@ from inventory_service.models.operation import ENDED
 from inventory_service.operations.outcome import conclude
 from inventory_service.operations.watch import judge, open_operations
 from inventory_service.services import open_services
+from inventory_service.timekeeping import keep_time
 
 T = TypeVar("T")
 
@@ -74,7 +75,11 @@ class World:
             for one in open_operations(session):
                 verdict = judge(session, self.settings, one)
                 if verdict.kind in ENDED:
-                    conclude(session, self.settings, one, verdict.kind, verdict.reason)
+                    conclude(session, one, verdict.kind, verdict.reason)
+
+    def keep_time(self) -> None:
+        """Do once what the engine does at its moment."""
+        keep_time(self.services)
 
     def close(self) -> None:
         self.stop_engine()

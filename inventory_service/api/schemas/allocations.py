@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from inventory_service.api.schemas.catalogue import HeldAddress
-from inventory_service.api.schemas.common import Answer, Document, LoginName, Page, PasswordHash, Request, SshPublicKey
+from inventory_service.api.schemas.common import Answer, Document, LoginName, Page, PasswordHash, Request, SshPublicKey, Wait
 
 
 class ExtraUser(Request):
@@ -43,6 +43,23 @@ class AllocationIn(Request):
     note: str = Field(default="", max_length=4000)
     annotations: dict[str, str] = Field(default_factory=dict)
     credentials: Credentials = Field(default_factory=Credentials)
+    lease: str | None = Field(default=None, max_length=100, description="how long: `8h`, `2d`, `90m`; or an end time")
+    until: str | None = Field(default=None, max_length=100, description="when it ends, ISO 8601; instead of `lease`")
+    wait: bool = Field(default=False, description="stand in line when nothing is free but something could be")
+    wait_timeout: str | None = Field(default=None, max_length=100, description="how long to stand in line at most: `2h`")
+
+
+class ExtendIn(Request):
+    """Let a lease end later: so long from now, or at a moment."""
+
+    lease: str | None = Field(default=None, max_length=100)
+    until: str | None = Field(default=None, max_length=100)
+
+
+class AllocationWait(Wait):
+    """Answer when the allocation changes after version ``after``, or is no longer waiting in line."""
+
+    after: int | None = None
 
 
 class AllocationChange(Request):
@@ -70,11 +87,11 @@ class AllocationFilter(Page):
 
 
 class Allocation(Answer):
-    """One node held by one user."""
+    """One node held by one user; a waiting one has none yet, and ``place`` is its place in line."""
 
     name: str
     user: str
-    node: str
+    node: str | None
     state: str
     image: str | None
     hostname: str
@@ -93,6 +110,13 @@ class Allocation(Answer):
     activated_at: datetime | None
     released_at: datetime | None
     reason: str | None
+    place: int | None
+    queued_at: datetime | None
+    wait_until: datetime | None
+    held_since: datetime | None
+    expires_at: datetime | None
+    expired: bool
+    version: int
 
 
 class Allocations(Answer):

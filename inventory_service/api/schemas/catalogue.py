@@ -58,6 +58,17 @@ EraseMethod = Literal[
 ]
 
 
+Seconds = Annotated[int, Field(ge=1)]
+
+
+class SetAsideRule(Request):
+    """So many failed operations of these kinds within so long set a node aside; those of one allocation count once."""
+
+    kinds: list[Literal["commission", "deploy", "release"]] = Field(min_length=1)
+    failures: int = Field(ge=1, le=100)
+    window_seconds: int = Field(ge=60, le=365 * 86400)
+
+
 class PoolChange(Request):
     """A pool's policy; what is left out stays. An empty list of erase methods allows all."""
 
@@ -67,6 +78,14 @@ class PoolChange(Request):
     weak_boot_token: bool | None = None
     auto_accept: bool | None = None
     default_role: Literal["none", "viewer", "user"] | None = None
+    lease_required: bool | None = Field(default=None, description="every allocation has to end by itself")
+    lease_default_seconds: Seconds | None = Field(default=None, description="the lease when none is asked for; null: none")
+    lease_max_seconds: Seconds | None = Field(default=None, description="of one lease or extension; null: no limit")
+    lease_total_seconds: Seconds | None = Field(default=None, description="with all extensions; null: no limit")
+    lease_notice_seconds: int | None = Field(default=None, ge=0, description="how long before the end it is announced")
+    lease_grace_seconds: int | None = Field(default=None, ge=0, description="from the end to the release")
+    queue_order: Literal["first_come"] | None = Field(default=None, description="who in line gets a node that becomes free")
+    set_aside: list[SetAsideRule] | None = Field(default=None, max_length=20, description="no rule: never")
 
 
 class Pool(Answer):
@@ -77,6 +96,14 @@ class Pool(Answer):
     weak_boot_token: bool
     auto_accept: bool
     default_role: str
+    lease_required: bool
+    lease_default_seconds: int | None
+    lease_max_seconds: int | None
+    lease_total_seconds: int | None
+    lease_notice_seconds: int
+    lease_grace_seconds: int
+    queue_order: str
+    set_aside: list[SetAsideRule]
 
 
 class Pools(Answer):

@@ -107,10 +107,10 @@ class NodeFilter(Page):
     annotation: str | None = None
 
 
-class TakeOut(Request):
-    """Take a node out of use, and why."""
+class StateChange(Request):
+    """Take a node out of use, or say that one that was set aside is fixed; and why."""
 
-    verb: Literal["set_aside", "retire"]
+    verb: Literal["set_aside", "retire", "mark_fixed"]
     comment: str = Field(min_length=1, max_length=1000)
 
 
@@ -215,3 +215,17 @@ class ErasureOut(Answer):
 class Erasures(Answer):
     items: list[ErasureOut]
     next: str | None
+
+
+class Failure(Answer):
+    """An operation failed on the node; a forgiven one counts no longer."""
+
+    kind: str
+    operation: str | None
+    reason: str
+    at: datetime
+    forgiven: bool
+
+
+class Failures(Answer):
+    items: list[Failure]

@@ -17,6 +17,9 @@ def _states(*states: str) -> str:
     return "state IN ({})".format(", ".join(f"'{state}'" for state in states))
 
 
+_SET_ASIDE = '[{"kinds": ["deploy", "release"], "failures": 3, "window_seconds": 604800}]'
+
+
 def upgrade() -> None:
     op.create_table(
         "fabric",
@@ -186,10 +189,17 @@ def upgrade() -> None:
         sa.Column("node_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("operation_id", sa.String(), nullable=True),
+        sa.Column("allocation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.Column("forgiven", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["node_id"], ["node.id"], name=op.f("fk_failure_node_id_node"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["allocation_id"],
+            ["allocation.id"],
+            name=op.f("fk_failure_allocation_id_allocation"),
+            ondelete="SET NULL",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_failure")),
     )
     with op.batch_alter_table("failure", schema=None) as batch_op:
@@ -311,6 +321,21 @@ def upgrade() -> None:
         )
         batch_op.add_column(sa.Column("expires_at", sa.DateTime(), nullable=True))
         batch_op.add_column(sa.Column("noticed_at", sa.DateTime(), nullable=True))
+        batch_op.add_column(sa.Column("held_since", sa.DateTime(), nullable=True))
+        batch_op.add_column(sa.Column("expired_at", sa.DateTime(), nullable=True))
+        batch_op.add_column(sa.Column("due_at", sa.DateTime(), nullable=True))
+        batch_op.add_column(
+            sa.Column("needs_cpus", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0")
+        )
+        batch_op.add_column(
+            sa.Column("needs_memory_bytes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0")
+        )
+        batch_op.add_column(
+            sa.Column("needs_storage_bytes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0")
+        )
+        batch_op.add_column(
+            sa.Column("needs_gpus", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="0")
+        )
         batch_op.add_column(sa.Column("note", sa.String(), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("annotations", sa.JSON(), nullable=False, server_default="{}"))
         batch_op.add_column(
@@ -320,11 +345,11 @@ def upgrade() -> None:
         )
         batch_op.alter_column("node_name", existing_type=sa.VARCHAR(), nullable=True)
         batch_op.create_index(
-            "ix_allocation_expires_at",
-            ["expires_at"],
+            "ix_allocation_due_at",
+            ["due_at"],
             unique=False,
-            sqlite_where=sa.text("state != 'released'"),
-            postgresql_where=sa.text("state != 'released'"),
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_allocation_held_user_id",
@@ -406,8 +431,17 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'ready'"),
             postgresql_where=sa.text("state = 'ready'"),
         )
+        batch_op.add_column(sa.Column("failures_until", sa.DateTime(), nullable=True))
+        batch_op.create_index(
+            "ix_node_failures_until",
+            ["failures_until"],
+            unique=False,
+            sqlite_where=sa.text("failures_until IS NOT NULL"),
+            postgresql_where=sa.text("failures_until IS NOT NULL"),
+        )
     op.execute("UPDATE node SET idle_since = coalesce(last_used_at, created_at)")
     op.drop_column("node", "last_used_at")
+    op.drop_column("node", "lost_allocations")
 
     with op.batch_alter_table("node_tag", schema=None) as batch_op:
         batch_op.add_column(sa.Column("by_rule", sa.Boolean(), nullable=False, server_default=sa.false()))
@@ -444,7 +478,7 @@ def upgrade() -> None:
             )
         )
         batch_op.add_column(sa.Column("queue_order", sa.String(), nullable=False, server_default="first_come"))
-        batch_op.add_column(sa.Column("set_aside", sa.JSON(), nullable=False, server_default="[]"))
+        batch_op.add_column(sa.Column("set_aside", sa.JSON(), nullable=False, server_default=_SET_ASIDE))
         batch_op.add_column(
             sa.Column(
                 "version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="1"
@@ -479,6 +513,19 @@ def downgrade() -> None:
     op.drop_column("node_tag", "by_rule")
     with op.batch_alter_table("node", schema=None) as batch_op:
         batch_op.add_column(sa.Column("last_used_at", sa.DateTime(), nullable=True))
+        batch_op.add_column(
+            sa.Column(
+                "lost_allocations",
+                sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+                nullable=False,
+                server_default="0",
+            )
+        )
+        batch_op.drop_index(
+            "ix_node_failures_until",
+            sqlite_where=sa.text("failures_until IS NOT NULL"),
+            postgresql_where=sa.text("failures_until IS NOT NULL"),
+        )
         batch_op.drop_index(
             "ix_node_rules_due_at",
             sqlite_where=sa.text("rules_due_at IS NOT NULL"),
@@ -497,6 +544,7 @@ def downgrade() -> None:
     op.execute("UPDATE node SET last_used_at = idle_since")
     for column in (
         "rules_due_at",
+        "failures_until",
         "idle_since",
         "annotations",
         "hardware_version",
@@ -537,14 +585,19 @@ def downgrade() -> None:
             postgresql_where=sa.text("state != 'released'"),
         )
         batch_op.drop_index(
-            "ix_allocation_expires_at",
-            sqlite_where=sa.text("state != 'released'"),
-            postgresql_where=sa.text("state != 'released'"),
+            "ix_allocation_due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
         )
         batch_op.alter_column("node_name", existing_type=sa.VARCHAR(), nullable=False)
         batch_op.drop_column("version")
         batch_op.drop_column("annotations")
         batch_op.drop_column("note")
+        for column in ("needs_gpus", "needs_storage_bytes", "needs_memory_bytes", "needs_cpus"):
+            batch_op.drop_column(column)
+        batch_op.drop_column("due_at")
+        batch_op.drop_column("expired_at")
+        batch_op.drop_column("held_since")
         batch_op.drop_column("noticed_at")
         batch_op.drop_column("expires_at")
         batch_op.drop_column("lease_seconds")

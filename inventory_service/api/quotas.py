@@ -1,0 +1,124 @@
+"""Quotas: how much users may hold of a pool, and how much they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from inventory_service.api.authentication import by_token, caller, needs, services
+from inventory_service.api.schemas.quotas import Quota as QuotaOut
+from inventory_service.api.schemas.quotas import QuotaFilter, QuotaIn, Quotas
+from inventory_service.models import Pool, Quota, User
+from inventory_service.problems import NotFound
+from inventory_service.quotas import Amount, delete_quota, quotas_of, set_quota, usage
+
+bp = APIBlueprint("quotas", __name__, url_prefix="/api/v1", tag="Users")
+by_token(bp, "admin", "user")
+
+
+def _document(quota: Quota, used: Amount | None) -> dict[str, Any]:
+    return {
+        "pool": quota.pool.name,
+        "user": quota.user.name if quota.user else None,
+        "limit": Amount(quota.nodes, quota.cpus, quota.memory_bytes).document(),
+        "used": used.document() if used else None,
+    }
+
+
+def _pool(session: Session, name: str) -> Pool:
+    pool = session.scalar(select(Pool).where(Pool.name == name))
+    if pool is None:
+        raise NotFound("pool", name)
+    return pool
+
+
+def _user(session: Session, name: str | None) -> User | None:
+    if name is None:
+        return None
+    user = session.scalar(select(User).where(User.name == name))
+    if user is None:
+        raise NotFound("user", name)
+    return user
+
+
+@bp.get("/quotas")
+@bp.input(QuotaFilter, location="query", arg_name="wanted")
+@bp.output(Quotas)
+@needs("anyone")
+def list_quotas(wanted: QuotaFilter) -> dict[str, Any]:
+    """The quotas that count for the caller, with what is used of them; for an administrator all, or those of a `user`."""
+    who = caller()
+    with services().database.read() as session:
+        if who.is_admin and wanted.user is None:
+            query = select(Quota).options(joinedload(Quota.pool), joinedload(Quota.user)).order_by(Quota.id)
+            quotas = session.scalars(query).all()
+            used = usage(session, [one.user_id for one in quotas if one.user_id is not None])
+            none = Amount(0, 0, 0)
+            items = [
+                _document(one, used.get((one.user_id, one.pool_id), none) if one.user_id is not None else None)
+                for one in quotas
+            ]
+            return {"items": items}
+        user = _user(session, wanted.user) if who.is_admin else None
+        user_id = user.id if user else who.user_id
+        used = usage(session, [user_id])
+        return {
+            "items": [
+                _document(one, used.get((user_id, one.pool_id), Amount(0, 0, 0))) for one in quotas_of(session, user_id)
+            ]
+        }
+
+
+@bp.put("/quotas/<pool>")
+@bp.input(QuotaIn, arg_name="wanted")
+@bp.output(QuotaOut)
+@needs("administrator")
+def put_quota_of_everybody(pool: str, wanted: QuotaIn) -> dict[str, Any]:
+    """Set how much each user may hold of a pool who has no quota of their own there."""
+    return _put(pool, None, wanted)
+
+
+@bp.put("/quotas/<pool>/<user>")
+@bp.input(QuotaIn, arg_name="wanted")
+@bp.output(QuotaOut)
+@needs("administrator")
+def put_quota(pool: str, user: str, wanted: QuotaIn) -> dict[str, Any]:
+    """Set how much one user may hold of a pool. What is held stays; null is without a limit."""
+    return _put(pool, user, wanted)
+
+
+@bp.delete("/quotas/<pool>")
+@bp.output({}, status_code=204)
+@needs("administrator")
+def remove_quota_of_everybody(pool: str) -> Response:
+    """Take away the quota of those who have none of their own."""
+    return _delete(pool, None)
+
+
+@bp.delete("/quotas/<pool>/<user>")
+@bp.output({}, status_code=204)
+@needs("administrator")
+def remove_quota(pool: str, user: str) -> Response:
+    """Take a user's own quota away; the one of everybody counts again."""
+    return _delete(pool, user)
+
+
+def _put(pool: str, user: str | None, wanted: QuotaIn) -> dict[str, Any]:
+    who = caller()
+    with services().database.write() as session:
+        holder = _user(session, user)
+        quota = set_quota(session, _pool(session, pool), holder, Amount(**wanted.model_dump()), who.actor)
+        used = usage(session, [holder.id]).get((holder.id, quota.pool_id), Amount(0, 0, 0)) if holder else None
+        return _document(quota, used)
+
+
+def _delete(pool: str, user: str | None) -> Response:
+    who = caller()
+    with services().database.write() as session:
+        if not delete_quota(session, _pool(session, pool), _user(session, user), who.actor):
+            raise NotFound("quota", f"{pool}/{user}" if user else pool)
+    return Response(status=204)

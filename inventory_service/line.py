@@ -1,0 +1,227 @@
+"""The line to wait in: who asked when nothing was free gets the first node that fits, as soon as there is one.
+
+A node that becomes ready goes to the first in line that it fits, in the transaction that made it ready: before that is
+committed, ``serve`` looks at what it set free (``offers``). So a ready node is one that nobody in line can use, and a new
+request that takes it overtakes nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, exists, insert, select
+from sqlalchemy.orm import Session, joinedload
+
+from inventory_service import clock, quotas
+from inventory_service.allocate import EMPTY, allocate, hostname_of, name_of, take
+from inventory_service.allocation_requests import complete_credentials, deploy, give_up
+from inventory_service.annotations import merged
+from inventory_service.auth import Caller
+from inventory_service.db import alone, hold, touch
+from inventory_service.events import record
+from inventory_service.models import Allocation, Node, Pool
+from inventory_service.offers import offers
+from inventory_service.pick import Request, fits, may_be_picked, understand
+from inventory_service.problems import Conflict, Invalid, NotFound, NothingFits, Overtaken, Problem, QuotaUsedUp
+from inventory_service.queue_orders import QUEUE_ORDERS, WAITING
+from inventory_service.refusals import in_use, without
+from inventory_service.services import Services
+from inventory_service.wanted import Wanted
+
+_LINE = "line"
+_OWN = ("name", "hostname", "note", "annotations")
+"""What two requests for the same thing may differ in."""
+
+
+class Waiting(NamedTuple):
+    """One that stands in line."""
+
+    id: int
+    user_id: int
+    request: dict[str, Any]
+
+    @property
+    def same(self) -> str:
+        """Equal for two requests that the same node fits."""
+        asked = {name: value for name, value in self.request.items() if name not in _OWN}
+        return json.dumps([self.user_id, asked], sort_keys=True)
+
+
+def watch_offers(services: Services) -> None:
+    """From now on, whatever a transaction of this process sets free is offered to those in line."""
+    services.database.before_commit = partial(_serve_offers, services)
+
+
+def acquire(
+    session: Session, services: Services, caller: Caller, wanted: Wanted, *, wait: bool, wait_until: datetime | None
+) -> Allocation:
+    """A node now, or a place in line.
+
+    :param wait: whether to stand in line when nothing is free but something could be
+    :param wait_until: when to give up waiting; None is never
+    :raises NothingFits: nothing is free, and the caller does not wait or nothing could ever be
+    :raises QuotaUsedUp: likewise, for the caller's quota
+    """
+    try:
+        allocation = allocate(session, caller, wanted)
+    except (NothingFits, QuotaUsedUp) as refusal:
+        if not wait:
+            raise
+        return _join(session, services, caller, wanted, wait_until, refusal)
+    if wanted.deploy:
+        deploy(session, services, allocation, caller.actor)
+    return allocation
+
+
+def _join(
+    session: Session, services: Services, caller: Caller, wanted: Wanted, until: datetime | None, refusal: Problem
+) -> Allocation:
+    alone(session, _LINE)
+    request = understand(session, caller, wanted)
+    allocation = take(session, caller, wanted, request)
+    if allocation is not None:
+        # It became free before it was our turn.
+        if wanted.deploy:
+            deploy(session, services, allocation, caller.actor)
+        return allocation
+    if not _could_be(session, caller, request):
+        raise refusal
+    if wanted.deploy:
+        login = services.vault.decrypt_document(wanted.credentials)
+        complete_credentials(session, caller.user_id, login)
+    name, now = name_of(wanted), clock.now()
+    values = EMPTY | {
+        "name": name,
+        "user_id": caller.user_id,
+        "hostname": hostname_of(wanted, name),
+        "state": "waiting",
+        "constraints": dict(wanted.constraints),
+        "request": wanted.document() | {"role": caller.role},
+        "image": wanted.image,
+        "root_disk": wanted.root_disk,
+        "credentials": wanted.credentials,
+        "note": wanted.note,
+        "annotations": merged({}, wanted.annotations),
+        "created_at": now,
+        "queued_at": now,
+        "wait_until": until,
+        "due_at": until,
+        **_needs(request),
+    }
+    waiting = session.scalars(insert(Allocation).values(**values).returning(Allocation)).one()
+    record(session, "allocation.waiting", caller.actor, allocation=waiting, constraints=dict(wanted.constraints))
+    touch(session, "allocations", "due")
+    return waiting
+
+
+def _needs(request: Request) -> dict[str, int]:
+    """The least that a node must have, as columns."""
+    bounds = ("cpus", "memory_bytes", "storage_bytes", "gpus")
+    least = [getattr(one, "least", None) for one in request.constraints]
+    return {f"needs_{what}": max((getattr(one, what, 0) for one in least), default=0) for what in bounds}
+
+
+def _could_be(session: Session, caller: Caller, request: Request) -> bool:
+    """Whether some node would do if it were free and the caller held nothing."""
+    at_all = without(request, "quota")
+    alone_in_pool = [*at_all.constraints, *quotas.could_ever(session, caller.user_id)]
+    return in_use(session, replace(at_all, constraints=alone_in_pool))
+
+
+def _serve_offers(services: Services, session: Session) -> None:
+    """Offer what this transaction set free to those in line."""
+    found = offers(session)
+    if not found:
+        return
+    session.flush()
+    alone(session, _LINE)
+    if session.scalar(select(Allocation.id).where(WAITING).limit(1)) is not None:
+        for node_id in list(found.nodes):
+            _serve_node(session, services, node_id)
+        for user_id in list(found.users):
+            _serve(session, services, _line(session, Allocation.user_id == user_id))
+        session.flush()
+
+
+def catch_up(services: Services) -> None:
+    """Look at the whole line, for what became possible by a change that nobody offers: an image, a right, a network."""
+    with services.database.read() as session:
+        idle = exists().where(*may_be_picked())
+        if not session.scalar(select(exists().where(WAITING))) or not session.scalar(select(idle)):
+            return
+    with services.database.write() as session:
+        alone(session, _LINE)
+        _serve(session, services, _line(session))
+
+
+def _serve_node(session: Session, services: Services, node_id: int) -> None:
+    node = session.execute(
+        select(Node.cpus, Node.memory_bytes, Node.storage_bytes, Node.gpus, Pool.queue_order)
+        .join(Pool, Pool.id == Node.pool_id)
+        .where(Node.id == node_id, *may_be_picked())
+    ).one_or_none()
+    if node is None:
+        return
+    enough = [
+        Allocation.needs_cpus <= (node.cpus or 0),
+        Allocation.needs_memory_bytes <= (node.memory_bytes or 0),
+        Allocation.needs_storage_bytes <= (node.storage_bytes or 0),
+        Allocation.needs_gpus <= node.gpus,
+    ]
+    _serve(session, services, _line(session, *enough, order=node.queue_order), node_id)
+
+
+def _line(session: Session, *conditions: ColumnElement[bool], order: str = "first_come") -> Sequence[Waiting]:
+    query = select(Allocation.id, Allocation.user_id, Allocation.request).where(WAITING, *conditions)
+    return [Waiting(*one) for one in session.execute(query.order_by(*QUEUE_ORDERS[order]))]
+
+
+def _serve(session: Session, services: Services, line: Sequence[Waiting], node_id: int | None = None) -> None:
+    """Give those in line what they asked for, one after the other; what one cannot have, the same request cannot.
+
+    :param node_id: only this node is free; it is gone when somebody takes it
+    """
+    refused: set[str] = set()
+    for one in line:
+        same = one.same
+        if same not in refused:
+            if not _give(session, services, one.id, node_id):
+                refused.add(same)
+            elif node_id is not None:
+                return
+
+
+def _give(session: Session, services: Services, allocation_id: int, node_id: int | None) -> bool:
+    """Let one in line have a node, if there is one for it; a request that means nothing any more ends."""
+    waiting = session.scalars(
+        select(Allocation).where(Allocation.id == allocation_id).options(joinedload(Allocation.user))
+    ).one()
+    caller = Caller(waiting.user_id, waiting.user.name, str(waiting.request.get("role", "user")), token_id=0)
+    wanted = Wanted.of(waiting.request, waiting.credentials)
+    try:
+        request = understand(session, caller, wanted)
+        if node_id is not None and not fits(session, node_id, request):
+            return False
+        hold(session, waiting)
+        if waiting.state != "waiting":
+            return False
+        with session.begin_nested():
+            if take(session, caller, wanted, request, node_id=node_id, waiting=waiting) is None:
+                return False
+            if wanted.deploy:
+                deploy(session, services, waiting, caller.actor)
+    except Overtaken:
+        raise
+    except Conflict:
+        # Something that may pass is in the way, such as an address that somebody holds.
+        return False
+    except (Invalid, NotFound) as problem:
+        give_up(session, waiting, f"it can be met no longer: {problem.detail}", "engine")
+        return False
+    touch(session, f"allocation:{waiting.id}")
+    return True

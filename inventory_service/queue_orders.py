@@ -1,0 +1,28 @@
+"""Who in line comes first: ONE table. Priority, fair share, backfill and reservations are further rows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from inventory_service.models import Allocation
+
+WAITING = Allocation.state == "waiting"
+
+QUEUE_ORDERS: Mapping[str, Sequence[Any]] = {
+    "first_come": (Allocation.queued_at, Allocation.id),
+}
+"""What those in line are sorted by; a pool names one for its nodes."""
+
+
+def places(session: Session, allocation_ids: Sequence[int]) -> dict[int, int]:
+    """The place in line of each of these that waits; 1 is the first."""
+    if not allocation_ids:
+        return {}
+    place = func.row_number().over(order_by=QUEUE_ORDERS["first_come"]).label("place")
+    line = select(Allocation.id, place).where(WAITING).subquery()
+    rows = session.execute(select(line.c.id, line.c.place).where(line.c.id.in_(allocation_ids)))
+    return dict(rows.tuples().all())

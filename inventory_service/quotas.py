@@ -1,0 +1,166 @@
+"""How much a user may hold of a pool: nodes, CPUs, memory. Checked in the transaction that takes a node.
+
+Who holds nothing of a quota's kind pays one small query. Where a quota stands, the user's own row is held until the
+transaction ends, so that the same user's requests at the same moment are counted one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select, true
+from sqlalchemy.orm import Session, joinedload
+
+from inventory_service.constraints import Constraint
+from inventory_service.events import record
+from inventory_service.models import Allocation, Node, Pool, Quota, User
+from inventory_service.offers import offer_user
+from inventory_service.problems import QuotaUsedUp
+
+_HOLDS = Allocation.state.not_in(("released", "waiting"))
+
+
+@dataclass(frozen=True)
+class Amount:
+    """So much of a pool; of a limit, None is without a limit."""
+
+    nodes: int | None = None
+    cpus: int | None = None
+    memory_bytes: int | None = None
+
+    def document(self) -> dict[str, int | None]:
+        """As answers show it."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+
+def quotas_of(session: Session, user_id: int) -> Sequence[Quota]:
+    """The quotas that count for a user: of each pool the user's own, else the one of everybody."""
+    rows = session.scalars(
+        select(Quota)
+        .where(or_(Quota.user_id == user_id, Quota.user_id.is_(None)))
+        .options(joinedload(Quota.pool), joinedload(Quota.user))
+        .order_by(Quota.pool_id, Quota.user_id.is_(None).desc())
+    ).all()
+    return list({quota.pool_id: quota for quota in rows}.values())
+
+
+def usage(session: Session, user_ids: Sequence[int]) -> dict[tuple[int, int | None], Amount]:
+    """What users hold, by (user, pool)."""
+    rows = session.execute(
+        select(
+            Allocation.user_id,
+            Allocation.pool_id,
+            func.count(),
+            func.sum(Allocation.cpus),
+            func.sum(Allocation.memory_bytes),
+        )
+        .where(Allocation.user_id.in_(user_ids), Allocation.pool_id.is_not(None), _HOLDS)
+        .group_by(Allocation.user_id, Allocation.pool_id)
+    )
+    return {(user, pool): Amount(nodes, int(cpus), int(memory)) for user, pool, nodes, cpus, memory in rows}
+
+
+def limits(session: Session, user_id: int, count: int = 1) -> list[Constraint]:
+    """Leaves out the nodes with which the user would exceed a quota.
+
+    :param count: how many nodes are to be taken at once
+    """
+    quotas = quotas_of(session, user_id)
+    if not quotas:
+        return []
+    session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+    used = usage(session, [user_id])
+    return [
+        Constraint("quota", quota.pool.name, _room(quota, used.get((user_id, quota.pool_id), Amount(0, 0, 0)), count))
+        for quota in quotas
+    ]
+
+
+def _room(quota: Quota, used: Amount, count: int) -> Any:
+    """Whether a node is in another pool, or there is room for it."""
+    elsewhere = Node.pool_id != quota.pool_id
+    if quota.nodes is not None and (used.nodes or 0) + count > quota.nodes:
+        return elsewhere
+    room = [
+        func.coalesce(column, 0) <= limit - (taken or 0)
+        for column, limit, taken in (
+            (Node.cpus, quota.cpus, used.cpus),
+            (Node.memory_bytes, quota.memory_bytes, used.memory_bytes),
+        )
+        if limit is not None
+    ]
+    return or_(elsewhere, and_(true(), *room))
+
+
+def could_ever(session: Session, user_id: int, count: int = 1) -> list[Constraint]:
+    """As ``limits``, if the user held nothing."""
+    return [
+        Constraint("quota", quota.pool.name, _room(quota, Amount(0, 0, 0), count))
+        for quota in quotas_of(session, user_id)
+    ]
+
+
+def refuse(session: Session, user_id: int) -> QuotaUsedUp:
+    """The error that tells which limits there are, how much is used, and by which allocations."""
+    quotas = quotas_of(session, user_id)
+    used = usage(session, [user_id])
+    holding = session.execute(
+        select(Allocation.pool_id, Allocation.name).where(Allocation.user_id == user_id, _HOLDS).order_by(Allocation.id)
+    ).all()
+    said = [
+        {
+            "pool": quota.pool.name,
+            "limit": Amount(quota.nodes, quota.cpus, quota.memory_bytes).document(),
+            "used": used.get((user_id, quota.pool_id), Amount(0, 0, 0)).document(),
+            "allocations": [name for pool_id, name in holding if pool_id == quota.pool_id],
+        }
+        for quota in quotas
+    ]
+    return QuotaUsedUp("; ".join(_say(one) for one in said) + "; release some of these, or wait", quotas=said)
+
+
+def _say(one: dict[str, Any]) -> str:
+    parts = [f"{one['used'][what]} of {limit} {what}" for what, limit in one["limit"].items() if limit is not None]
+    return f"quota of pool {one['pool']}: {', '.join(parts)} used by {', '.join(one['allocations']) or 'nobody'}"
+
+
+def set_quota(session: Session, pool: Pool, user: User | None, limit: Amount, actor: str) -> Quota:
+    """Set how much a user, or everybody who has no quota of their own, may hold of a pool. What is held stays."""
+    quota = _find(session, pool, user)
+    before = Amount(quota.nodes, quota.cpus, quota.memory_bytes) if quota else None
+    if quota is None:
+        quota = Quota(pool=pool, user=user)
+        session.add(quota)
+    if before != limit:
+        quota.nodes, quota.cpus, quota.memory_bytes = limit.nodes, limit.cpus, limit.memory_bytes
+        record(session, "quota.set", actor, pool=pool.name, user=user.name if user else None, limit=limit.document())
+        _offer(session, user)
+    session.flush()
+    return quota
+
+
+def delete_quota(session: Session, pool: Pool, user: User | None, actor: str) -> bool:
+    """Take a quota away; False when there is none."""
+    quota = _find(session, pool, user)
+    if quota is None:
+        return False
+    session.delete(quota)
+    record(session, "quota.deleted", actor, pool=pool.name, user=user.name if user else None)
+    _offer(session, user)
+    return True
+
+
+def _find(session: Session, pool: Pool, user: User | None) -> Quota | None:
+    whose = Quota.user_id.is_(None) if user is None else Quota.user_id == user.id
+    return session.scalar(
+        select(Quota).where(Quota.pool_id == pool.id, whose).options(joinedload(Quota.pool), joinedload(Quota.user))
+    )
+
+
+def _offer(session: Session, user: User | None) -> None:
+    """Those who wait may take what the quota kept from them."""
+    waiting = select(Allocation.user_id).where(Allocation.state == "waiting").distinct()
+    for user_id in session.scalars(waiting if user is None else waiting.where(Allocation.user_id == user.id)):
+        offer_user(session, user_id)

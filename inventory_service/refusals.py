@@ -1,0 +1,36 @@
+"""What to say when a request got nothing: the policy that is in the way, else why no node fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from inventory_service import leases, quotas
+from inventory_service.auth import Caller
+from inventory_service.explain import why_none
+from inventory_service.models import Node
+from inventory_service.pick import Request, best
+from inventory_service.problems import Problem
+from inventory_service.wanted import Wanted
+
+
+def refusal(session: Session, caller: Caller, wanted: Wanted, request: Request) -> Problem:
+    """The error for a request that nothing free fits."""
+    at_all = without(request, "quota")
+    if not in_use(session, at_all) and in_use(session, without(at_all, "lease")):
+        return leases.refuse(session, wanted)
+    if len(at_all.constraints) < len(request.constraints) and session.scalar(best(at_all, locked=False)) is not None:
+        return quotas.refuse(session, caller.user_id)
+    return why_none(session, request)
+
+
+def without(request: Request, name: str) -> Request:
+    """The same request, but for the constraints of this name."""
+    return replace(request, constraints=[one for one in request.constraints if one.name != name])
+
+
+def in_use(session: Session, request: Request) -> bool:
+    """Whether some node would do if it were free."""
+    return bool(session.scalar(select(exists().where(*request.conditions, Node.state != "retired"))))
