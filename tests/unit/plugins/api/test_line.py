@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripted_service import Reply, Service
-
 from ansible_collections.metalpool.core.plugins.module_utils import _api
 from ansible_collections.metalpool.core.plugins.module_utils._api import Api
 from ansible_collections.metalpool.core.plugins.module_utils._line import poll_line
 from ansible_collections.metalpool.core.plugins.module_utils._settings import Settings
+from scripted_service import Reply, Service
 
 
 def _allocation(state: str, place: int | None = None) -> dict[str, Any]:
