@@ -68,25 +68,20 @@ def list_erasures(name: str, page: Page) -> dict[str, Any]:
 
 
 @bp.get("/nodes/<name>/failures")
+@bp.input(Page, location="query", arg_name="page")
 @bp.output(Failures)
 @needs("viewer")
-def list_failures(name: str) -> dict[str, Any]:
-    """The operations that failed on the node, the newest 100 first: what its pool's rules count."""
+def list_failures(name: str, page: Page) -> dict[str, Any]:
+    """The operations that failed on the node, the newest first: what the rules of its pool count."""
     with services().database.read() as session:
-        query = select(Failure).where(Failure.node_id == find_visible_node(session, caller(), name).id)
-        rows = session.scalars(query.order_by(Failure.id.desc()).limit(100)).all()
-    return {
-        "items": [
-            {
-                "kind": one.kind,
-                "operation": one.operation_id,
-                "reason": one.reason,
-                "at": one.at,
-                "forgiven": one.forgiven,
-            }
-            for one in rows
-        ]
-    }
+        node = find_visible_node(session, caller(), name)
+        query = select(Failure).where(Failure.node_id == node.id).order_by(Failure.id.desc())
+        after = number(page.after)
+        query = query.where(Failure.id < after) if after is not None else query
+        rows, following = part(session, query, page.limit, lambda one: one.id)
+    fields = ("kind", "reason", "at", "forgiven")
+    items = [{"operation": one.operation_id} | {name: getattr(one, name) for name in fields} for one in rows]
+    return {"items": items, "next": following}
 
 
 @bp.post("/nodes/<name>/operations")

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from inventory_service.api.authentication import by_token, caller, needs, services
+from inventory_service.api.lists import number, part
 from inventory_service.api.schemas.quotas import Quota as QuotaOut
 from inventory_service.api.schemas.quotas import QuotaFilter, QuotaIn, Quotas
 from inventory_service.models import Pool, Quota, User
@@ -18,6 +19,8 @@ from inventory_service.quotas import Amount, delete_quota, quotas_of, set_quota,
 
 bp = APIBlueprint("quotas", __name__, url_prefix="/api/v1", tag="Users")
 by_token(bp, "admin", "user")
+
+NOTHING = Amount(0, 0, 0)
 
 
 def _document(quota: Quota, used: Amount | None) -> dict[str, Any]:
@@ -51,26 +54,21 @@ def _user(session: Session, name: str | None) -> User | None:
 @needs("anyone")
 def list_quotas(wanted: QuotaFilter) -> dict[str, Any]:
     """The quotas that count for the caller, with what is used of them; for an administrator all, or those of a `user`."""
-    who = caller()
+    who, after = caller(), number(wanted.after) or 0
     with services().database.read() as session:
-        if who.is_admin and wanted.user is None:
-            query = select(Quota).options(joinedload(Quota.pool), joinedload(Quota.user)).order_by(Quota.id)
-            quotas = session.scalars(query).all()
-            used = usage(session, [one.user_id for one in quotas if one.user_id is not None])
-            none = Amount(0, 0, 0)
-            items = [
-                _document(one, used.get((one.user_id, one.pool_id), none) if one.user_id is not None else None)
-                for one in quotas
-            ]
-            return {"items": items}
-        user = _user(session, wanted.user) if who.is_admin else None
-        user_id = user.id if user else who.user_id
-        used = usage(session, [user_id])
-        return {
-            "items": [
-                _document(one, used.get((user_id, one.pool_id), Amount(0, 0, 0))) for one in quotas_of(session, user_id)
-            ]
-        }
+        asked_for = _user(session, wanted.user) if who.is_admin else None
+        whose = asked_for.id if asked_for else None if who.is_admin else who.user_id
+        query = select(Quota).options(joinedload(Quota.pool), joinedload(Quota.user)).order_by(Quota.id)
+        if whose is not None:
+            query = query.where(Quota.id.in_([one.id for one in quotas_of(session, whose)]))
+        rows, following = part(session, query.where(Quota.id > after), wanted.limit, lambda one: one.id)
+        holders = [whose or one.user_id for one in rows]
+        used = usage(session, [one for one in holders if one is not None])
+        items = [
+            _document(one, used.get((holder, one.pool_id), NOTHING) if holder is not None else None)
+            for one, holder in zip(rows, holders, strict=True)
+        ]
+        return {"items": items, "next": following}
 
 
 @bp.put("/quotas/<pool>")
@@ -112,7 +110,7 @@ def _put(pool: str, user: str | None, wanted: QuotaIn) -> dict[str, Any]:
     with services().database.write() as session:
         holder = _user(session, user)
         quota = set_quota(session, _pool(session, pool), holder, Amount(**wanted.model_dump()), who.actor)
-        used = usage(session, [holder.id]).get((holder.id, quota.pool_id), Amount(0, 0, 0)) if holder else None
+        used = usage(session, [holder.id]).get((holder.id, quota.pool_id), NOTHING) if holder else None
         return _document(quota, used)
 
 

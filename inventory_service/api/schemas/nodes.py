@@ -229,3 +229,4 @@ class Failure(Answer):
 
 class Failures(Answer):
     items: list[Failure]
+    next: str | None

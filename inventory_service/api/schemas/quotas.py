@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from inventory_service.api.schemas.common import Answer, Request
+from inventory_service.api.schemas.common import Answer, Page, Request
 
 
 class QuotaIn(Request):
@@ -15,7 +15,7 @@ class QuotaIn(Request):
     memory_bytes: int | None = Field(default=None, ge=0)
 
 
-class QuotaFilter(Request):
+class QuotaFilter(Page):
     """Whose quotas; for administrators."""
 
     user: str | None = None
@@ -38,3 +38,4 @@ class Quota(Answer):
 
 class Quotas(Answer):
     items: list[Quota]
+    next: str | None
