@@ -25,10 +25,10 @@ def parse_duration(field: str, value: object) -> timedelta:
     parts = _PART.findall(text)
     if not text or "".join(number + unit for number, unit in parts) != text:
         raise Invalid(field, value, f"{str(value)!r} is no duration", DURATION_RULE)
-    found = timedelta(seconds=sum(int(number) * UNITS[unit] for number, unit in parts))
-    if not timedelta(0) < found <= LONGEST:
+    seconds = sum(int(number) * UNITS[unit] for number, unit in parts)
+    if not 0 < seconds <= LONGEST.total_seconds():
         raise Invalid(field, value, f"{str(value)!r} is not between 1s and {say_duration(LONGEST)}", DURATION_RULE)
-    return found
+    return timedelta(seconds=seconds)
 
 
 def parse_moment(field: str, value: object) -> datetime:

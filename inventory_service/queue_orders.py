@@ -25,4 +25,4 @@ def places(session: Session, allocation_ids: Sequence[int]) -> dict[int, int]:
     place = func.row_number().over(order_by=QUEUE_ORDERS["first_come"]).label("place")
     line = select(Allocation.id, place).where(WAITING).subquery()
     rows = session.execute(select(line.c.id, line.c.place).where(line.c.id.in_(allocation_ids)))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
