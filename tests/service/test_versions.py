@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
 from werkzeug.routing import Rule
@@ -111,3 +112,18 @@ def test_hardware_states_and_holders_change_the_version(world: World) -> None:
     assert world.get("/allocations/web")["state"] == "active"
     web = world.call("GET", "/allocations/web", token=world.user).headers["ETag"]
     world.ask("DELETE", "/allocations/web", token=world.user, headers={"If-Match": web}, expect=202)
+
+
+def test_of_many_writers_at_once_one_wins(still_world: World, tag: str) -> None:
+    statuses: list[int] = []
+
+    def write(number: int) -> None:
+        answer = still_world.call("PATCH", "/nodes/m1", {"comment": f"{number}"}, headers={"If-Match": tag})
+        statuses.append(answer.status_code)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200] + [412] * 7
