@@ -283,9 +283,10 @@ def test_4_image_pool_and_key(module: Callable[..., dict[str, Any]], as_kim: Cal
     assert module("pool", name="ci", wait_in_ephemeral=True)["changed"]
     assert not module("pool", name="ci", wait_in_ephemeral=True)["changed"]
     assert module("pool", check=True, name="ci", auto_accept=True)["pool"]["auto_accept"] is True
-    assert module("pool", name="ci", description="x")["pool"] | {"auto_accept": None} == {
+    pool = module("pool", name="ci", description="x", default_role="viewer")["pool"]
+    assert pool == pool | {
         "name": "ci", "description": "x", "wait_in_ephemeral": True, "erase_methods": [], "weak_boot_token": False,
-        "auto_accept": None,
+        "default_role": "viewer",
     }  # fmt: skip
 
     assert as_kim("ssh_key", check=True, name="laptop", key=KEY)["changed"]
