@@ -5,7 +5,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/$(VENV)/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-quick test-long checks bench clean
+.PHONY: help demo demo-clean test test-quick test-long checks bench bench-pool clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,12 @@ checks: $(VENV)/ready ## Linters, types, ansible-test sanity, collection build a
 
 bench: $(VENV)/ready ## The figures of docs/benchmarks.md
 	python -m testbed.bench
+	$(MAKE) bench-pool
+
+bench-pool: $(VENV)/ready ## Those of the pool alone, without virtual machines (15 minutes at most)
+	dpkg -s postgresql mariadb-server > /dev/null 2>&1 || \
+	  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql mariadb-server; }
+	python -m tests.benchmarks
 
 clean: ## Forget the virtual environment and what the checks built
 	rm -rf $(VENV) dist .ansible tests/output

@@ -29,7 +29,6 @@ def find_allocation(session: Session, caller: Caller, name: str) -> Allocation:
     :raises NotFound: there is none for this caller
     """
     query = select(Allocation).where(Allocation.name == name, *visible_allocations(session, caller))
-    query = query.options(joinedload(Allocation.user))
     found = session.scalar(query.order_by(Allocation.state == "released", Allocation.id.desc()).limit(1))
     if found is None:
         raise NotFound("allocation", name)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
@@ -20,6 +20,15 @@ HEADER = "Idempotency-Key"
 KEY_RULE = "1 to 200 printable ASCII characters without spaces, such as a UUID that is made for this request"
 _KEY = re.compile(r"[!-~]{1,200}", re.ASCII)
 _UNDER_WAY = 0
+
+_TABLE = IdempotencyKey.__table__
+assert isinstance(_TABLE, Table)
+_THIS = (_TABLE.c.user_id == bindparam("the_user"), _TABLE.c.key == bindparam("the_key"))
+# Made once and without the ORM: every POST with a key comes by here four times.
+_LOOK = select(_TABLE).where(*_THIS)
+_FORGET = delete(_TABLE).where(*_THIS, _TABLE.c.created_at <= bindparam("oldest"))
+_TAKE = insert(_TABLE)
+_KEEP = update(_TABLE).where(*_THIS).values(status=bindparam("the_status"), body=bindparam("the_body"))
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ def stored_answer(
 
     :raises Invalid: the key was used for another request
     """
-    row = session.get(IdempotencyKey, (user_id, key))
+    row = session.execute(_LOOK, {"the_user": user_id, "the_key": key}).one_or_none()
     if row is None or row.created_at <= _oldest(settings):
         return None
     if row.fingerprint != print_of_it:
@@ -63,26 +72,15 @@ def stored_answer(
 
 def begin(session: Session, settings: Settings, user_id: int, key: str, print_of_it: str) -> None:
     """Take the key. Whoever took it at the same moment is waited for, and then the database refuses this one."""
-    session.execute(
-        delete(IdempotencyKey).where(
-            IdempotencyKey.user_id == user_id, IdempotencyKey.key == key, IdempotencyKey.created_at <= _oldest(settings)
-        )
-    )
-    session.add(
-        IdempotencyKey(
-            user_id=user_id, key=key, fingerprint=print_of_it, status=_UNDER_WAY, body="", created_at=clock.now()
-        )
-    )
-    session.flush()
+    session.execute(_FORGET, {"the_user": user_id, "the_key": key, "oldest": _oldest(settings)})
+    taken = {"user_id": user_id, "key": key, "fingerprint": print_of_it, "status": _UNDER_WAY, "body": "", "created_at": clock.now()}
+    session.execute(_TAKE, taken)
 
 
 def keep(session: Session, vault: Vault, user_id: int, key: str, answer: Stored) -> None:
     """Keep the answer, in the transaction that did the work. It is encrypted: a new token may stand in it."""
     session.execute(
-        update(IdempotencyKey)
-        .where(IdempotencyKey.user_id == user_id, IdempotencyKey.key == key)
-        .values(status=answer.status, body=vault.encrypt(answer.body))
-        .execution_options(synchronize_session=False)
+        _KEEP, {"the_user": user_id, "the_key": key, "the_status": answer.status, "the_body": vault.encrypt(answer.body)}
     )
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 
 from inventory_service import clock, constraints, line
 from inventory_service.allocate import existing
@@ -47,7 +46,7 @@ by_token(bp, "admin", "user")
 @needs("anyone")
 def list_allocations(wanted: AllocationFilter) -> dict[str, Any]:
     """List allocations, the newest first: one's own, and those in the pools that one operates."""
-    query = select(Allocation).options(joinedload(Allocation.user)).order_by(Allocation.id.desc())
+    query = select(Allocation).order_by(Allocation.id.desc())
     if wanted.user:
         query = query.where(Allocation.user_id.in_(select(User.id).where(User.name == wanted.user)))
     states = Allocation.state.in_(wanted.state.split(",")) if wanted.state else Allocation.state != "released"
@@ -85,7 +84,7 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
         held = existing(session, who, wanted.name) if wanted.name else None
         if held is not None:
             show_version(held)
-            return allocation_document(session, find_allocation(session, who, held.name)), 200
+            return allocation_document(session, held), 200
         login = wanted.credentials.model_dump()
         allocation = line.acquire(
             session,
@@ -111,7 +110,7 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
         )
         session.flush()
         show_version(allocation)
-        document = allocation_document(session, find_allocation(session, who, allocation.name))
+        document = allocation_document(session, allocation)
         return document, 202 if allocation.state == "waiting" else 201
 
 

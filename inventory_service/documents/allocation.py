@@ -5,44 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from inventory_service.documents.networks import addresses_by_allocation
-from inventory_service.models import Allocation, Node, Operation, Pool, Zone
+from inventory_service.models import Allocation, Node, Operation, Pool, User, Zone
 from inventory_service.queue_orders import places
+
+_LATEST = (
+    select(Operation.id)
+    .where(Operation.allocation_id == Allocation.id)
+    .order_by(Operation.created_at.desc(), Operation.id.desc())
+    .limit(1)
+    .correlate(Allocation)
+    .scalar_subquery()
+)
+_BESIDES = (
+    select(Allocation.id, User.name, Zone.name, Pool.name, _LATEST)
+    .join(User, User.id == Allocation.user_id)
+    .outerjoin(Node, Node.id == Allocation.node_id)
+    .outerjoin(Zone, Zone.id == Node.zone_id)
+    .outerjoin(Pool, Pool.id == Node.pool_id)
+    .where(Allocation.id.in_(bindparam("ids", expanding=True)))
+)
+"""What a document says besides the allocation's own row; made once, because every acquisition asks it."""
 
 
 def allocation_documents(session: Session, allocations: Sequence[Allocation]) -> list[dict[str, Any]]:
-    """Several allocations, loaded with their users, each with its latest operation."""
-    latest = (
-        select(Operation.allocation_id, func.max(Operation.created_at).label("at"))
-        .where(Operation.allocation_id.in_([one.id for one in allocations]))
-        .group_by(Operation.allocation_id)
-        .subquery()
-    )
-    operations = dict(
-        session.execute(
-            select(Operation.allocation_id, Operation.id).join(
-                latest, (latest.c.allocation_id == Operation.allocation_id) & (latest.c.at == Operation.created_at)
-            )
-        ).all()
-    )
-    where = {
-        node_id: (zone, pool)
-        for node_id, zone, pool in session.execute(
-            select(Node.id, Zone.name, Pool.name)
-            .join(Zone, Zone.id == Node.zone_id)
-            .join(Pool, Pool.id == Node.pool_id)
-            .where(Node.id.in_([one.node_id for one in allocations]))
-        )
-    }
+    """Several allocations, each with its latest operation."""
+    rows = session.execute(_BESIDES, {"ids": [one.id for one in allocations]})
+    besides = {number: names for number, *names in rows}
     addresses = addresses_by_allocation(session, [one.id for one in allocations])
     line = places(session, [one.id for one in allocations if one.state == "waiting"])
     return [
         {
             "name": one.name,
-            "user": one.user.name,
+            "user": user,
             "node": one.node_name,
             "state": one.state,
             "image": one.image,
@@ -53,11 +51,11 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
             "addresses": addresses.get(one.id, []),
             "note": one.note,
             "annotations": one.annotations,
-            "zone": place[0] if place else None,
-            "pool": place[1] if place else None,
+            "zone": zone,
+            "pool": pool,
             "constraints": one.constraints,
             "root_disk": one.root_disk,
-            "operation": operations.get(one.id),
+            "operation": operation,
             "created_at": one.created_at,
             "activated_at": one.activated_at,
             "released_at": one.released_at,
@@ -71,10 +69,10 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
             "version": one.version,
         }
         for one in allocations
-        for place in [where.get(one.node_id or 0)]
+        for user, zone, pool, operation in [besides[one.id]]
     ]
 
 
 def allocation_document(session: Session, allocation: Allocation) -> dict[str, Any]:
-    """One allocation, loaded with its user."""
+    """One allocation."""
     return allocation_documents(session, [allocation])[0]
