@@ -82,6 +82,8 @@ def best(request: Request, *more: ColumnElement[bool], locked: bool = True) -> S
         .order_by(Node.cost, Node.idle_since, Node.id)
         .limit(literal_column("1"))
     )
+    if not more and all(one.name != "node" for one in request.constraints):
+        query = query.with_hint(Node, "INDEXED BY ix_node_free", "sqlite")
     return query.with_for_update(of=Node, skip_locked=True) if locked else query
 
 
