@@ -18,7 +18,7 @@ from inventory_service.events import Named, record
 from inventory_service.ip import Span
 from inventory_service.models import Address, Allocation, Bmc, Interface, Node, Subnet
 from inventory_service.named import named
-from inventory_service.problems import Conflict, Invalid, NotFound
+from inventory_service.problems import Conflict, Invalid, NoAddress, NotFound
 from inventory_service.subnets import assignable, span_of
 
 
@@ -66,7 +66,8 @@ def assign(session: Session, allocation: Allocation, node: Named, actor: str, wa
     """Give the node's interfaces their addresses: those reserved for them, those asked for, else the lowest free ones.
 
     :param wanted: an address of each subnet, by the subnet's name, for the first interface on it
-    :raises Conflict: one is taken, or a subnet has none left
+    :raises Conflict: one is taken
+    :raises NoAddress: a subnet has none left
     """
     for_it = (Address.subnet_id == Subnet.id) & (Address.interface_id == Interface.id) & (Address.kind == "reserved")
     places = session.execute(
@@ -121,7 +122,7 @@ def _given(
 def _lowest(session: Session, allocation: Allocation, interface_id: int, subnet: Subnet) -> Address | None:
     """The lowest free address, where the subnet assigns by itself; a BMC's address is not free.
 
-    :raises Conflict: none is left
+    :raises NoAddress: none is left
     """
     if not subnet.assign:
         return None
@@ -135,7 +136,7 @@ def _lowest(session: Session, allocation: Allocation, interface_id: int, subnet:
             if row is not None:
                 return row
         start = position + 1
-    raise Conflict(
+    raise NoAddress(
         f"subnet {subnet.name!r} ({subnet.cidr}) has no free address left: widen it, or release nodes",
         field="subnet",
         value=subnet.name,

@@ -6,6 +6,7 @@ import json
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -291,6 +292,51 @@ def token_revoke(settings: Settings, number: int) -> None:
     with open_services(settings).database.write() as session:
         revoke_token(session, number, "cli")
     click.echo(f"token {number} is revoked")
+
+
+@main.group()
+def inventory() -> None:
+    """The whole inventory as one document of YAML."""
+
+
+@inventory.command("export")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it there instead of printing it.")
+@click.pass_obj
+def inventory_export(settings: Settings, output: Path | None) -> None:
+    """Print places, networks, nodes and rights. No secrets."""
+    from inventory_service.services import open_services
+    from inventory_service.transfer.run import export_document
+    from inventory_service.transfer.text import dump
+
+    with open_services(settings).database.read() as session:
+        text = dump(export_document(session))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+@inventory.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--apply", is_flag=True, help="Do it. Without this, only tell what would change.")
+@click.option("--prune", is_flag=True, help="Delete what the document does not name, of the kinds that it has.")
+@click.pass_obj
+def inventory_import(settings: Settings, file: BinaryIO, apply: bool, prune: bool) -> None:
+    """Make the inventory what FILE says ("-" reads standard input)."""
+    from inventory_service.services import open_services
+    from inventory_service.transfer.run import import_document
+    from inventory_service.transfer.text import load
+
+    document, services = load(file.read()), open_services(settings)
+    with services.database.write() as session:
+        done = import_document(session, services, document, "cli", prune=prune, dry_run=not apply)
+    for one in done["changes"]:
+        fields = f" ({', '.join(one['fields'])})" if one["fields"] else ""
+        click.echo(f"{one['change']}: {one['kind']} {one['key']}{fields}")
+    for line in done["left_out"]:
+        click.echo(f"left out: {line}")
+    counts = ", ".join(f"{count} {change}" for change, count in done["counts"].items())
+    click.echo(counts if apply else f"{counts}; nothing was changed: give --apply to do it")
 
 
 @main.group()

@@ -11,7 +11,7 @@ from inventory_service.problems import Invalid
 Span = tuple[int, int]
 """The first and the last position of neighbouring addresses, counted from the network's first address."""
 
-FAR = 1 << 62
+FAR = 1 << 59
 """The last position that is counted; no subnet of IPv4 has so many."""
 
 

@@ -26,7 +26,7 @@ from inventory_service.rights import OPERATE, may, need, visible, visible_pools
 from inventory_service.states import advance
 from inventory_service.tags import check_by_hand, ensure_tags, rules_due
 from inventory_service.vault import Vault
-from inventory_service.wiring import set_by_hand
+from inventory_service.wiring import check_free, set_by_hand
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
@@ -92,6 +92,17 @@ def normal_mac(field: str, mac: str) -> str:
     return text
 
 
+def find_interface(session: Session, mac: str) -> Interface:
+    """The interface with a MAC address that a request names.
+
+    :raises Invalid: it is none, or no node has it
+    """
+    found = session.scalar(select(Interface).where(Interface.mac == normal_mac("interface", mac)))
+    if found is None:
+        raise Invalid("interface", mac, "no node has an interface with this MAC address")
+    return found
+
+
 def normal_uuid(field: str, uuid: str | None) -> str | None:
     """An SMBIOS UUID as the service keeps it: small letters; None where a maker left a placeholder.
 
@@ -139,6 +150,9 @@ def set_interfaces(session: Session, node: Node, said: Sequence[Mapping[str, Any
             if mac in known:
                 session.refresh(interface, ["tags"])
             _set_part_tags(node, interface, InterfaceTag, f"{field}.tags", one["tags"])
+    gone = [interface for mac, interface in known.items() if mac not in wanted]
+    if gone:
+        check_free(session, gone)
     node.interfaces = list(wanted.values())
 
 
@@ -252,7 +266,7 @@ def change_node(session: Session, vault: Vault, node: Node, values: dict[str, An
     :raises Invalid: a value that the node cannot have
     :raises Conflict: another node has that name or MAC address
     """
-    for name in ("comment", "locked", "weak_boot_token", "serial", "firmware"):
+    for name in ("comment", "locked", "weak_boot_token", "serial", "firmware", "vendor", "product"):
         if name in values:
             setattr(node, name, values[name])
     if "name" in values:

@@ -115,6 +115,11 @@ class QuotaUsedUp(Conflict):
     title = "The quota is used up"
 
 
+class NoAddress(Conflict):
+    type = "no-address"
+    title = "A subnet has no free address left"
+
+
 class AmbiguousRootDisk(Conflict):
     type = "ambiguous-root-disk"
     title = "The disk to install on must be named"

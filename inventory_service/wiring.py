@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netaddr import IPNetwork
@@ -13,7 +13,7 @@ from inventory_service import ip
 from inventory_service.events import record
 from inventory_service.models import Address, Interface, Node, Subnet, Vlan
 from inventory_service.named import named
-from inventory_service.problems import Invalid
+from inventory_service.problems import Conflict, Invalid
 
 
 def vlans_of_address(session: Session, text: str) -> set[int]:
@@ -55,6 +55,17 @@ def set_by_hand(session: Session, node: Node, interface: Interface, field: str, 
     interface.vlan_by_hand = vlan_id is not None
     if vlan_id != interface.vlan_id:
         _move(session, node, interface, vlan_id)
+
+
+def check_free(session: Session, interfaces: Sequence[Interface]) -> None:
+    """Interfaces that are to go must hold no address: a system uses it.
+
+    :raises Conflict: one does
+    """
+    ids = [one.id for one in interfaces]
+    held = select(Address.ip, Interface.mac).join(Interface, Interface.id == Address.interface_id)
+    for text, mac in session.execute(held.where(Address.interface_id.in_(ids), Address.allocation_id.is_not(None)).limit(1)):
+        raise Conflict(f"interface {mac} holds {text} until its node is released", field="interfaces", value=mac)
 
 
 def _move(session: Session, node: Node, interface: Interface, vlan_id: int | None) -> None:

@@ -15,19 +15,15 @@ from inventory_service.api.schemas.catalogue import Pool as PoolOut
 from inventory_service.api.schemas.common import Page
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.catalogue import image_document, pool_document
-from inventory_service.events import record
 from inventory_service.images import delete_image, put_image
-from inventory_service.leases import policy_changed
 from inventory_service.models import Image, Pool
 from inventory_service.named import find, remove
-from inventory_service.places import ensure_pool
+from inventory_service.pools import set_policy
 from inventory_service.problems import Conflict, NotFound
 from inventory_service.rights import visible_pools
 
 bp = APIBlueprint("catalogue", __name__, url_prefix="/api/v1", tag="Catalogue")
 by_token(bp)
-
-MAY_BE_NULL = ("lease_default_seconds", "lease_max_seconds", "lease_total_seconds")
 
 
 @bp.get("/images")
@@ -121,18 +117,8 @@ def put_pool(name: str, wanted: PoolChange) -> dict[str, Any]:
     who = caller()
     with services().database.write() as session:
         need_version(session, session.scalar(select(Pool).where(Pool.name == name)))
-        pool = ensure_pool(session, name)
+        pool = set_policy(session, name, wanted.model_dump(exclude_unset=True), who.actor)
         show_version(pool)
-        changed = {
-            key: value
-            for key, value in wanted.model_dump(exclude_unset=True).items()
-            if (value is not None or key in MAY_BE_NULL) and getattr(pool, key) != value
-        }
-        for key, value in changed.items():
-            setattr(pool, key, value)
-        if changed:
-            record(session, "pool.changed", who.actor, pool=name, changed=changed)
-            policy_changed(session, pool)
         return pool_document(pool)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from inventory_service.addresses import give_back, reserve
@@ -16,10 +16,9 @@ from inventory_service.api.schemas.networks import Address as AddressOut
 from inventory_service.api.schemas.networks import Addresses, Reservation, SubnetChange, Subnets, UsedSubnet
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.networks import address_documents, subnet_document, used_subnet_document
-from inventory_service.models import Address, Interface, Subnet, Vlan
+from inventory_service.models import Address, Subnet, Vlan
 from inventory_service.named import find, look, remove
-from inventory_service.node_records import normal_mac
-from inventory_service.problems import Invalid
+from inventory_service.node_records import find_interface
 from inventory_service.subnets import put_subnet, whole_subnet
 
 bp = APIBlueprint("subnets", __name__, url_prefix="/api/v1", tag="Networks")
@@ -91,27 +90,19 @@ def remove_subnet(name: str) -> str:
 @needs("anyone")
 def list_addresses(name: str, page: Page) -> dict[str, Any]:
     """The addresses that are taken, the lowest first. Users see the holders of their own only."""
-    after = number(page.after)
     with services().database.read() as session:
         query = select(Address).where(Address.subnet_id == find(session, Subnet, name).id)
+        if page.after:
+            after = [number(one) for one in (page.after + ".").split(".")[:2]]
+            query = query.where(tuple_(Address.position, Address.id) > tuple_(*after))
         query = query.order_by(Address.position, Address.id)
-        # A position is one address, except beyond those that are counted; few are there.
-        query = query.where(Address.position > after) if after is not None else query
-        rows, following = part(session, query, page.limit, lambda one: one.position)
+        rows, following = part(session, query, page.limit, lambda one: f"{one.position}.{one.id}")
         seen_by = caller().user_id if caller().role == "user" else None
         return {"items": address_documents(session, rows, seen_by=seen_by), "next": following}
 
 
 def _taken(session: Session, subnet: Subnet, ip: str) -> Address | None:
     return session.scalar(select(Address).where(Address.subnet_id == subnet.id, Address.ip == ip))
-
-
-def _interface(session: Session, mac: str) -> Interface:
-    normal = normal_mac("interface", mac)
-    found = session.scalar(select(Interface).where(Interface.mac == normal))
-    if found is None:
-        raise Invalid("interface", mac, "no node has an interface with this MAC address")
-    return found
 
 
 @bp.put("/subnets/<name>/addresses/<ip>")
@@ -124,7 +115,7 @@ def reserve_address(name: str, ip: str, wanted: Reservation) -> dict[str, Any]:
     who = caller()
     with services().database.write() as session:
         subnet = whole_subnet(session, name, change=True)
-        interface = _interface(session, wanted.interface) if wanted.interface else None
+        interface = find_interface(session, wanted.interface) if wanted.interface else None
         need_version(session, _taken(session, subnet, ip))
         row = reserve(session, subnet, ip, interface, wanted.comment, who.actor)
         show_version(row)

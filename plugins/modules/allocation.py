@@ -94,6 +94,19 @@ options:
   root_disk:
     description: Serial number of the disk to install on, where the node has several that fit.
     type: str
+  addresses:
+    description:
+      - A fixed address to have in a subnet, by the subnet's name; it must be free. Only read when the node is acquired.
+      - Without it the node gets the lowest free address of each subnet that assigns addresses.
+    type: dict
+    default: {}
+  note:
+    description: A remark for people.
+    type: str
+  annotations:
+    description: Keys and values for you and your tools. A key whose value is null is removed, those not named stay.
+    type: dict
+    default: {}
   user:
     description: User that is made on the node, with sudo. By default the image's own.
     type: str
@@ -229,6 +242,19 @@ allocation:
       description: IP address of the installed system.
       returned: when active
       type: str
+    addresses:
+      description: The fixed addresses that it has, each with C(subnet), C(ip) and C(interface), which is a MAC address.
+      returned: always
+      type: list
+      elements: dict
+    note:
+      description: The remark.
+      returned: always
+      type: str
+    annotations:
+      description: The keys and values.
+      returned: always
+      type: dict
     ssh_user:
       description: User to log in as.
       returned: when active
@@ -350,7 +376,9 @@ def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     """Acquire a node and start its deploy."""
     params = module.params
     asked = {"constraints": constraints(params), "deploy": params["deploy"], **deployment(params)}
-    asked.update({key: params[key] for key in ("name", *LEASE) if params[key]})
+    asked.update({key: params[key] for key in ("name", "note", "addresses", *LEASE) if params[key]})
+    if any(value is not None for value in params["annotations"].values()):
+        asked["annotations"] = written({}, params)["annotations"]
     if params["queue"]:
         asked["wait"] = True
         if params["queue_timeout"]:
@@ -378,15 +406,35 @@ def deploy(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dic
     return {"changed": True, "allocation": allocation, "diff": diff}
 
 
-def keep(module: AnsibleModule, allocation: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Leave an allocation as it is, and say where that is not what was asked for."""
+def written(allocation: dict[str, t.Any], params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Note and annotations as they shall be."""
+    after = {**allocation.get("annotations", {}), **params["annotations"]}
+    note = params["note"] if params["note"] is not None else allocation.get("note")
+    return {"note": note, "annotations": {key: str(value) for key, value in after.items() if value is not None}}
+
+
+def annotate(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Write note and annotations beside an allocation that is there, where they differ."""
+    before = {key: allocation.get(key) for key in ("note", "annotations")}
+    after = written(allocation, module.params)
+    if after == before:
+        return {"changed": False, "allocation": allocation, "diff": {"before": {}, "after": {}}}
+    allocation = {**allocation, **after}
+    if not module.check_mode:
+        gone = dict.fromkeys(before["annotations"] or {})
+        asked = {"note": after["note"], "annotations": {**gone, **after["annotations"]}}
+        allocation = api.patch(f"/allocations/{segment(allocation['name'])}", asked).json
+    return {"changed": True, "allocation": allocation, "diff": {"before": before, "after": after}}
+
+
+def keep(module: AnsibleModule, allocation: dict[str, t.Any]) -> None:
+    """Say where an allocation that is left as it is, is not what was asked for."""
     for key in ("image", "node"):
         if module.params[key] and allocation.get(key) and module.params[key] != allocation[key]:
             module.warn(
                 f"the allocation {allocation['name']} has {key}={allocation[key]}, not {module.params[key]}; "
                 "it stays as it is. Release it, or for another image set redeploy: true."
             )
-    return {"changed": False, "allocation": allocation, "diff": {"before": {}, "after": {}}}
 
 
 def extend(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -399,6 +447,14 @@ def extend(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dic
     if not module.check_mode:
         allocation = api.post(f"/allocations/{segment(allocation['name'])}/extend", asked).json
     return {"changed": True, "allocation": allocation, "diff": diff}
+
+
+def also(result: dict[str, t.Any], other: dict[str, t.Any] | None) -> dict[str, t.Any]:
+    """Two changes of one allocation as one; the first has it as it is now."""
+    if other is None:
+        return result
+    diff = {side: {**other["diff"][side], **result["diff"][side]} for side in ("before", "after")}
+    return {**result, "changed": result["changed"] or other["changed"], "diff": diff}
 
 
 def wait_in_line(module: AnsibleModule, api: Api, result: dict[str, t.Any]) -> None:
@@ -434,9 +490,12 @@ def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     elif module.params["deploy"] and (
         allocation["state"] in DEPLOYABLE or (allocation["state"] == "active" and module.params["redeploy"])
     ):
-        result = deploy(module, api, allocation)
+        noted = annotate(module, api, allocation)
+        result = deploy(module, api, noted["allocation"])
     else:
-        result = extended or keep(module, allocation)
+        if not extended:
+            keep(module, allocation)
+        result = also(annotate(module, api, allocation), extended)
     wait_in_line(module, api, result)
     return follow(module, api, result)
 
@@ -486,6 +545,9 @@ def main() -> None:
             "redeploy": {"type": "bool", "default": False},
             "hostname": {"type": "str"},
             "root_disk": {"type": "str"},
+            "addresses": {"type": "dict", "default": {}},
+            "note": {"type": "str"},
+            "annotations": {"type": "dict", "default": {}},
             "user": {"type": "str"},
             "ssh_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "ssh_key_files": {"type": "list", "elements": "path", "default": [], "no_log": False},

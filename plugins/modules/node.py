@@ -131,6 +131,9 @@ options:
   comment:
     description: A remark for people.
     type: str
+  annotations:
+    description: Keys and values for people and their tools, all of them.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -221,6 +224,8 @@ PLAIN = (
 def given(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """The node as the API takes it: what was said, nothing else."""
     wanted = {key: params[key] for key in (*PLAIN, "tags") if params[key] is not None}
+    if params["annotations"] is not None:
+        wanted["annotations"] = {key: str(value) for key, value in params["annotations"].items()}
     if params["interfaces"] is not None:
         wanted["interfaces"] = [
             {key: value for key, value in interface.items() if value is not None} for interface in params["interfaces"]
@@ -243,6 +248,9 @@ def changes_to(node: dict[str, t.Any], wanted: dict[str, t.Any], update_bmc_acco
     changes = differences(node, plain)
     if "tags" in wanted and sorted(wanted["tags"]) != sorted(node.get("tags") or []):
         changes["tags"] = wanted["tags"]
+    annotations = node.get("annotations") or {}
+    if wanted.get("annotations", annotations) != annotations:
+        changes["annotations"] = {**dict.fromkeys(annotations), **wanted["annotations"]}
     there = [{key: one[key] for key in ("mac", "name") if one.get(key)} for one in node["interfaces"]]
     known = {one["mac"] for one in there}
     lacking = [one for one in wanted.get("interfaces", []) if one_spelling(one["mac"]) not in known]
@@ -261,6 +269,9 @@ def changes_to(node: dict[str, t.Any], wanted: dict[str, t.Any], update_bmc_acco
 
 def shown(changes: dict[str, t.Any], node: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
     """The changes as the node will show them: without the BMC's password, and with what its BMC keeps."""
+    if "annotations" in changes:
+        kept = {key: value for key, value in changes["annotations"].items() if value is not None}
+        changes = {**changes, "annotations": kept}
     if "bmc" not in changes:
         return changes
     visible = {key: value for key, value in changes["bmc"].items() if key != "password"}
@@ -332,6 +343,7 @@ def main() -> None:
                 "options": {"mac": {"type": "str", "required": True}, "name": {"type": "str"}},
             },
             "tags": {"type": "list", "elements": "str"},
+            "annotations": {"type": "dict"},
             "locked": {"type": "bool"},
             "weak_boot_token": {"type": "bool", "no_log": False},
             **{key: {"type": "str"} for key in PLAIN if key not in ("locked", "weak_boot_token", "arch", "firmware")},

@@ -83,6 +83,14 @@ def test_it_is_kept_while_the_node_is_held_and_free_after_the_release(net: World
     assert net.events("addresses.freed")[0]["detail"]["addresses"] == ["203.0.113.3"]
 
 
+def test_an_interface_that_holds_an_address_stays(net: World) -> None:
+    mac = ready(net, "m1")["interfaces"][0]["mac"]
+    net.acquire("web", deploy=False)
+    answer = net.ask("PATCH", "/nodes/m1", {"interfaces": [{"mac": "52:54:00:bb:00:01"}]}, expect=409)
+    assert answer["value"] == mac and "203.0.113.3" in answer["detail"]
+    assert [one["mac"] for one in net.get("/nodes/m1")["interfaces"]] == [mac]
+
+
 def test_a_node_that_is_taken_out_gives_its_addresses_back(net: World) -> None:
     ready(net, "m1")
     net.acquire("web", deploy=False)
@@ -120,7 +128,7 @@ def test_none_left_is_said_and_nothing_is_taken(net: World) -> None:
         net.ask("PUT", f"/subnets/lan4/addresses/{ip}", {"comment": str(number)})
     ready(net, "m1")
     answer = net.acquire("web", deploy=False, expect=409)
-    assert (answer["field"], answer["value"]) == ("subnet", "lan4")
+    assert (answer["type"], answer["field"], answer["value"]) == ("no-address", "subnet", "lan4")
     assert net.get("/nodes/m1")["state"] == "ready"
     net.ask("DELETE", "/subnets/lan4/addresses/203.0.113.5", expect=204)
     assert ips(net.acquire("web", deploy=False)) == ["203.0.113.5"]

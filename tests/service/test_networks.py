@@ -144,6 +144,12 @@ def test_ranges_and_reservations_keep_out_of_one_another(net: World) -> None:
     assert (answer["field"], answer["value"]) == ("ranges", "192.0.2.20")
     assert put(net, "/subnets/lan4", 409, cidr="192.0.2.0/25")["field"] == "cidr"
     taken = net.get("/subnets/lan4/addresses")["items"]
+    net.ask("PUT", "/subnets/lan4/addresses/192.0.2.30", {})
+    first = net.get("/subnets/lan4/addresses?limit=1")
+    second = net.get(f"/subnets/lan4/addresses?limit=1&after={first['next']}")
+    assert [one["ip"] for one in first["items"] + second["items"]] == ["192.0.2.20", "192.0.2.30"] and second["next"] is None
+    net.get("/subnets/lan4/addresses?after=nonsense", expect=422)
+    net.ask("DELETE", "/subnets/lan4/addresses/192.0.2.30", expect=204)
     assert [(one["ip"], one["kind"], one["comment"], one["node"]) for one in taken] == [("192.0.2.20", "reserved", "printer", None)]
     assert net.get("/subnets/lan4")["use"] == {"total": 256, "assignable": 145, "taken": 1, "free": 144}
     net.ask("DELETE", "/subnets/lan4/addresses/192.0.2.20", expect=204)

@@ -50,6 +50,10 @@ def pool(world: World) -> World:
     world.ask("PUT", "/pools/secret", {"default_role": "none"})
     world.ask("PUT", "/grants", {"user": "alice", "pool": "secret", "role": "user"})
     world.ask("PUT", "/groups/team", {"members": ["alice"]})
+    for path in ("/spaces/x", "/fabrics/x", "/zones/x"):
+        world.ask("PUT", path, {})
+    world.ask("PUT", "/vlans/x", {"fabric": "x", "vid": 0})
+    world.ask("PUT", "/subnets/x", {"vlan": "x", "cidr": "192.0.2.0/24"})
     world.ready_node("m1", pool="secret")
     world.acquire("web")
     world.ready_node("m2", pool="secret", tags=["rare"])

@@ -17,6 +17,7 @@ WITHOUT_VERSION = {
     "node_details.show_facts",
     "operations.show_log",
     "operations.show_script_results",
+    "transfer.export_inventory",
     "worker_boots.await_check_in",
     "worker_boots.await_phone_home",
 }

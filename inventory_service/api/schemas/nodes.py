@@ -85,6 +85,8 @@ class NodeChange(Request):
     tags: list[str] | None = None
     uuid: str | None = None
     serial: str | None = None
+    vendor: str | None = None
+    product: str | None = None
     comment: str | None = Field(default=None, max_length=4000)
     annotations: dict[str, str | None] | None = None
     disks: list[DiskChange] | None = None

@@ -213,6 +213,11 @@ def test_1_node_by_hand(module: Callable[..., dict[str, Any]]) -> None:
     assert moved["diff"] == {"before": {"zone": "room-1", "tags": ["ssd"]}, "after": {"zone": "room-2", "tags": []}}
     assert module("node_info", name="m1")["nodes"][0]["zone"] == "room-1"
 
+    noted = module("node", name="m1", annotations={"unit": 17, "owner": "ops"})
+    assert noted["node"]["annotations"] == {"unit": "17", "owner": "ops"}
+    assert not module("node", name="m1", annotations={"unit": "17", "owner": "ops"})["changed"]
+    assert module("node", name="m1", annotations={"unit": "17"})["node"]["annotations"] == {"unit": "17"}
+
     early = module("node", name="m1", root_disk="DISK1")
     assert not early["changed"]
     assert "known once it was commissioned" in json.dumps(early["warnings"])
@@ -338,11 +343,12 @@ def test_7_acquire_deploy_and_use(
     ssh = Path(environment["HOME"], ".ssh")
     ssh.mkdir()
     (ssh / "id_ed25519.pub").write_text(KEY + "\n", encoding="utf-8")
-    asked = as_kim("allocation", name="web1", mem="2048M", wait=False)
+    asked = as_kim("allocation", name="web1", mem="2048M", wait=False, note="a try", annotations={"job": 7})
     assert asked["changed"], asked
     assert asked["allocation"]["state"] == "deploying"
     assert asked["allocation"]["image"] == "debian-trixie"
-    again = as_kim("allocation", name="web1", mem="2048M", wait=False)
+    assert (asked["allocation"]["note"], asked["allocation"]["annotations"]) == ("a try", {"job": "7"})
+    again = as_kim("allocation", name="web1", mem="2048M", wait=False, annotations={"job": 7})
     assert not again["changed"]
     assert again["allocation"]["node"] == "m1"
 
@@ -360,6 +366,10 @@ def test_7_acquire_deploy_and_use(
 
     done = by_hand("deploy", [])
     assert done.returncode == 0, done.stdout + done.stderr
+    noted = as_kim("allocation", name="web1", note="it works", annotations={"job": None, "team": "web"})
+    assert noted["changed"]
+    assert (noted["allocation"]["note"], noted["allocation"]["annotations"]) == ("it works", {"team": "web"})
+    assert not as_kim("allocation", name="web1", note="it works", annotations={"team": "web"})["changed"]
     kept = as_kim("allocation", name="web1", image="other")
     assert not kept["changed"]
     assert kept["allocation"]["state"] == "active"
