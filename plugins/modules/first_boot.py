@@ -104,19 +104,34 @@ options:
       name:
         description: Name of the interface in the installed system; by default the name that it has on this node now.
         type: str
+      dhcp:
+        description: Whether the interface asks for an IPv4 address by DHCP.
+        type: bool
+        default: true
       addresses:
-        description: Addresses with their prefix length, such as V(192.0.2.7/24); without any the interface uses DHCP.
+        description: Fixed addresses with their prefix length, such as V(192.0.2.7/24).
         type: list
         elements: str
         default: []
-      gateway:
-        description: Address of the default gateway.
-        type: str
+      gateways:
+        description: Addresses of the default gateways, one for each of IPv4 and IPv6 at most.
+        type: list
+        elements: str
+        default: []
+      mtu:
+        description: Largest packet in bytes; by default what the driver or DHCP says.
+        type: int
       dns:
         description: Addresses of name servers.
         type: list
         elements: str
         default: []
+  dhcp_on_others:
+    description:
+      - Whether further interfaces, those that have an IPv4 address on this node now, use DHCP in the installed system.
+      - Without O(interfaces) they always do.
+    type: bool
+    default: false
   wait_seconds:
     description: How long to wait for the disk to appear.
     type: float
@@ -244,9 +259,11 @@ def named_interfaces(wanted):
         Interface(
             entry["mac"].lower(),
             entry["name"] or names.get(entry["mac"].lower()) or "net%s" % number,
+            entry["dhcp"],
             tuple(entry["addresses"]),
-            entry["gateway"],
+            tuple(entry["gateways"]),
             tuple(entry["dns"]),
+            entry["mtu"],
         )
         for number, entry in enumerate(wanted)
     ]
@@ -359,12 +376,15 @@ def main():
                     "options": {
                         "mac": {"type": "str", "required": True},
                         "name": {"type": "str"},
+                        "dhcp": {"type": "bool", "default": True},
                         "addresses": {"type": "list", "elements": "str", "default": []},
-                        "gateway": {"type": "str"},
+                        "gateways": {"type": "list", "elements": "str", "default": []},
+                        "mtu": {"type": "int"},
                         "dns": {"type": "list", "elements": "str", "default": []},
                     },
                 },
                 "method": {"type": "str", "choices": ["auto", "offline", "cloud-init"], "default": "auto"},
+                "dhcp_on_others": {"type": "bool", "default": False},
                 "wait_seconds": {"type": "float", "default": 20},
                 "uefi_entry": {"type": "bool", "default": True},
             },
@@ -378,7 +398,10 @@ def main():
         module.fail_json(msg=wrong)
     people = accounts(params)
     try:
-        interfaces = named_interfaces(params["interfaces"]) if params["interfaces"] else local_interfaces()
+        interfaces = named_interfaces(params["interfaces"])
+        if params["dhcp_on_others"] or not interfaces:
+            known = {entry.mac for entry in interfaces}
+            interfaces += [entry for entry in local_interfaces() if entry.mac not in known]
         if params["user_data"]:
             build_seed(params, people, interfaces)  # what is wrong with it is said before anything is changed
         await_disk(params["disk"], params["wait_seconds"])

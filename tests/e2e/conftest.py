@@ -45,9 +45,23 @@ def site() -> Iterator[Site]:
     site.playbook("metalpool.core.setup", site.variables)
     site.playbook("metalpool.core.os_image", site.variables | {"os_image_suite": "bookworm"})
     site.register_images()
+    site.admin.call("POST", "/inventory-import?dry_run=false", networks(site))
     yield site
     if not keep:
         clean(site, Progress())
+
+
+def networks(site: Site) -> dict[str, Any]:
+    """The network of the machines as an inventory: DHCP hands out .100 to .199, the rack has .1, nodes are assigned the others."""
+    near = site.nodes_network
+    return {
+        "version": 1,
+        "fabrics": [{"name": "lab"}],
+        "vlans": [{"name": "lab", "fabric": "lab", "vid": 0}],
+        "subnets": [{"name": "lab4", "vlan": "lab", "cidr": f"{near}.0/24", "assign": True,
+                     "ranges": [{"kind": "boot", "first": f"{near}.100", "last": f"{near}.199"}]}],
+        "reserved_addresses": [{"subnet": "lab4", "ip": f"{near}.1", "comment": "the rack"}],
+    }
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ def test_an_unknown_machine_enlists_and_is_untouched(site: Site, enlisted: dict[
         assert node["firmware"] == expected["firmware"]
         assert node["arch"] == "amd64"
         assert node["interfaces"][0]["mac"]
+        assert node["interfaces"][0]["vlan"] == "lab", "learned from the address that it booted with"
         assert node["bmc"]["address"] == expected["bmc"]["address"], "the BMC's address is found in-band"
         for file in disk_files(site, name):
             assert file.stat().st_blocks == 0, "nothing is written to a disk before the machine is accepted"

@@ -52,6 +52,8 @@ def test_acquire_survives_a_killed_service(site: Site, commissioned: dict[str, d
     assert killed, printed
     allocation = site.admin.get(f"/allocations/{ALLOCATION}")
     assert (allocation["state"], allocation["node"]) == ("active", "t2"), "best fit: the smallest machine that has 2 GiB"
+    assert [one["ip"] for one in allocation["addresses"]] == [f"{site.nodes_network}.2"], "the lowest free one"
+    assert allocation["address"] == f"{site.nodes_network}.2", "the installed system is there, and not where DHCP would have put it"
 
 
 def test_acquiring_again_changes_nothing(site: Site, user_key: Path) -> None:

@@ -91,7 +91,8 @@ def test_who_the_system_is(module: t.Callable[..., Answer], written: LoopDisk, i
 
 
 def test_the_network(module: t.Callable[..., Answer], written: LoopDisk, inside) -> None:
-    fixed = {"mac": "52:54:00:aa:bb:02", "name": "eno2", "addresses": ["192.0.2.7/24"], "gateway": "192.0.2.1", "dns": ["192.0.2.2"]}
+    fixed = {"mac": "52:54:00:aa:bb:02", "name": "eno2", "dhcp": False, "addresses": ["192.0.2.7/24", "2001:db8::7/64"],
+             "gateways": ["192.0.2.1", "fe80::1"], "dns": ["192.0.2.2"], "mtu": 9000}
     answer = module("first_boot", disk=written.path, **(OPTIONS | {"interfaces": [*OPTIONS["interfaces"], fixed]}))
     assert [entry["name"] for entry in answer["interfaces"]] == ["eno1", "eno2"]
     folder = inside(written) / "etc/systemd/network"
@@ -100,7 +101,8 @@ def test_the_network(module: t.Callable[..., Answer], written: LoopDisk, inside)
         "10-metalpool-eno1.link": match.format(1) + "[Link]\nName=eno1\n",
         "10-metalpool-eno1.network": match.format(1) + "[Network]\nDHCP=ipv4\n",
         "10-metalpool-eno2.link": match.format(2) + "[Link]\nName=eno2\n",
-        "10-metalpool-eno2.network": match.format(2) + "[Network]\nAddress=192.0.2.7/24\nGateway=192.0.2.1\nDNS=192.0.2.2\n",
+        "10-metalpool-eno2.network": match.format(2) + "[Link]\nMTUBytes=9000\n\n[Network]\nAddress=192.0.2.7/24\n"
+        "Address=2001:db8::7/64\nGateway=192.0.2.1\nGateway=fe80::1\nDNS=192.0.2.2\n",
     }
 
 
