@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, select
 from sqlalchemy.orm import Session
 
 from inventory_service import clock, leases
@@ -15,14 +16,11 @@ from inventory_service.auth import Caller, check_name
 from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.hostnames import check_hostname
-from inventory_service.models import Allocation, Node
-from inventory_service.pick import Request, pick, understand
+from inventory_service.models import Allocation
+from inventory_service.pick import Request, pick, root_disk_of
 from inventory_service.problems import Conflict
-from inventory_service.refusals import refusal
 from inventory_service.states import Moved
 from inventory_service.wanted import Wanted
-
-EMPTY: dict[str, Any] = {"reason": None, "address": None, "ssh_user": None, "host_keys": [], "activated_at": None, "released_at": None}
 
 
 def existing(session: Session, caller: Caller, name: str) -> Allocation | None:
@@ -46,45 +44,55 @@ def existing(session: Session, caller: Caller, name: str) -> Allocation | None:
     return found
 
 
-def allocate(session: Session, caller: Caller, wanted: Wanted) -> Allocation:
-    """Pick the best fitting node and hold it for the user.
-
-    :raises Invalid: a constraint, a name or an image that means nothing
-    :raises NothingFits: with what excluded how many nodes
-    :raises QuotaUsedUp: something would fit and is free, but for the user's quota
-    :raises AmbiguousRootDisk: what would fit has several disks to choose from
-    """
-    request = understand(session, caller, wanted)
-    taken = take(session, caller, wanted, request)
-    if taken is None:
-        raise refusal(session, caller, wanted, request)
-    return taken
-
-
 def take(
     session: Session,
     caller: Caller,
     wanted: Wanted,
     request: Request,
-    *,
-    node_id: int | None = None,
+    *more: ColumnElement[bool],
     waiting: Allocation | None = None,
 ) -> Allocation | None:
-    """Take the best node that fits and is free, or this very node; None when there is none.
+    """Take the best node that fits and is free; None when there is none.
 
-    :param request: what ``understand`` made of ``wanted``
+    :param request: what ``pick.understand`` made of ``wanted``
+    :param more: what the node has to meet besides, such as ``Node.id == 7``
     :param waiting: the allocation that stands in line and gets the node; a new one is made otherwise
     """
     name = name_of(wanted, waiting)
     hostname = hostname_of(wanted, name)
-    node = pick(session, request, *([Node.id == node_id] if node_id is not None else []))
+    node = pick(session, request, *more)
     if node is None:
         return None
-    values = _held(wanted, node) | leases.begin(session, wanted, node.pool_id)
+    return keep(session, caller, replace(wanted, name=name, hostname=hostname), request, node, waiting=waiting)
+
+
+def keep(
+    session: Session,
+    caller: Caller,
+    wanted: Wanted,
+    request: Request,
+    node: Moved,
+    *,
+    set_name: str | None = None,
+    waiting: Allocation | None = None,
+) -> Allocation:
+    """Write down whose a node is that was just picked.
+
+    :param wanted: with its name and host name
+    """
+    values = {
+        "node_id": node.id,
+        "node_name": node.name,
+        "pool_id": node.pool_id,
+        "cpus": node.cpus or 0,
+        "memory_bytes": node.memory_bytes or 0,
+        "state": "allocated",
+        "root_disk": root_disk_of(session, node.id, wanted, request),
+        **leases.begin(session, wanted, node.pool_id),
+    }
     if waiting is None:
-        new = {"name": name, "user_id": caller.user_id, "hostname": hostname, "created_at": clock.now()}
-        new |= {"note": wanted.note, "annotations": merged({}, wanted.annotations)}
-        allocation = session.scalars(insert(Allocation).values(**EMPTY, **new, **values).returning(Allocation)).one()
+        values |= asked(caller, wanted) | {"set_name": set_name}
+        allocation = session.scalars(insert(Allocation).values(values).returning(Allocation)).one()
     else:
         allocation = waiting
         for column, value in values.items():
@@ -109,18 +117,23 @@ def name_of(wanted: Wanted, waiting: Allocation | None = None) -> str:
     return check_name("name", wanted.name) if wanted.name else f"a-{secrets.token_hex(4)}"
 
 
-def _held(wanted: Wanted, node: Moved) -> dict[str, Any]:
-    """What an allocation's row says once it has a node."""
+def asked(caller: Caller, wanted: Wanted) -> dict[str, Any]:
+    """What a new allocation's row says of the request."""
     return {
-        "node_id": node.id,
-        "node_name": node.name,
-        "pool_id": node.pool_id,
-        "cpus": node.cpus or 0,
-        "memory_bytes": node.memory_bytes or 0,
-        "state": "allocated",
+        "name": wanted.name,
+        "user_id": caller.user_id,
+        "reason": None,
         "constraints": dict(wanted.constraints),
         "request": wanted.document(),
         "image": wanted.image,
-        "root_disk": wanted.root_disk,
+        "hostname": wanted.hostname,
+        "note": wanted.note,
+        "annotations": merged({}, wanted.annotations),
         "credentials": wanted.credentials,
+        "address": None,
+        "ssh_user": None,
+        "host_keys": [],
+        "created_at": clock.now(),
+        "activated_at": None,
+        "released_at": None,
     }

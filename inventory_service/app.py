@@ -16,6 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from inventory_service import __version__
 from inventory_service.api import (
+    allocation_plans,
+    allocation_sets,
     allocations,
     catalogue,
     errors,
@@ -55,6 +57,8 @@ BLUEPRINTS = (
     node_details.bp,
     allocations.bp,
     notes.bp,
+    allocation_plans.bp,
+    allocation_sets.bp,
     operations.bp,
     worker_claims.bp,
     worker_progress.bp,

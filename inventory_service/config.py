@@ -46,6 +46,12 @@ class Settings(BaseModel):
     tag_seconds: float = Field(default=10.0, gt=0, description="for a tag's expression over one batch of nodes")
     idempotency_seconds: int = Field(default=86400, ge=60, description="how long answers are kept by their key")
 
+    cost_weights: dict[str, float] = Field(
+        default_factory=dict, description='what hardware is worth when the best fit is chosen, such as {"gpu": 100}'
+    )
+
+    expression_seconds: float = Field(default=5, gt=0, le=60, description="for the expression of one request, over all nodes")
+
     default_zone: str = "default"
     default_pool: str = "default"
     default_rack: str = "local"

@@ -1,46 +1,249 @@
-"""Why no node fits: how many each constraint excludes."""
+"""A reason for every no: what excluded how many nodes, what only just misses, and whether waiting helps.
+
+One scan judges every node by every constraint (``_judged``): which of them it fails stands in one number, a bit each, so
+that a handful of rows says how many nodes fail what, alone and together. It runs in no writer's way.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, true
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import add
+from typing import Any
+
+from sqlalchemy import CTE, Float, case, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from inventory_service import root_disk
-from inventory_service.constraints import Constraint
-from inventory_service.models import Node
-from inventory_service.pick import READY, Request, best
+from inventory_service.constraints import EXPRESSION, Constraint
+from inventory_service.models import Allocation, Node
+from inventory_service.pick import CLEAR_ROOT, READY, Request, best
 from inventory_service.problems import Conflict, NothingFits
+from inventory_service.states import USERS, WORKING
+
+NEAREST = 5
+IN_USE = Node.state.in_(sorted(USERS | WORKING))
+"""States from which a node becomes ready by itself, or when its user releases it."""
+_STATE, _LOCKED, _GONE = 1, 2, 4
+"""Bits of a verdict: the node is not ready, it is locked, it will not come back by itself."""
+_OWN_BITS = 3
 
 
-def why_none(session: Session, request: Request) -> Conflict:
-    """Count the nodes that each constraint excludes, each constraint for itself."""
-    constraints = request.constraints
-    considered = session.scalar(select(func.count()).select_from(Node).where(*request.visible)) or 0
-    refusals = [
-        Constraint("state", "ready", READY),
-        Constraint("locked", "false", Node.locked.is_(False)),
-        *constraints,
+@dataclass(frozen=True)
+class Verdicts:
+    """How many nodes fail which constraints.
+
+    :param counts: number of nodes by the set of what they fail, as bits
+    :param near: id and bits of the nodes that miss least
+    """
+
+    counts: dict[int, int]
+    near: list[tuple[int, int]]
+
+    def failing(self, bit: int) -> int:
+        """Nodes that fail this, whatever else."""
+        return sum(count for bits, count in self.counts.items() if bits & bit)
+
+    def failing_only(self, bit: int) -> int:
+        """Nodes that fail this and nothing else."""
+        return sum(count for bits, count in self.counts.items() if bits & ~_GONE == bit)
+
+    @property
+    def considered(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def free(self) -> int:
+        """Nodes that fit and could be had at once."""
+        return self.counts.get(0, 0)
+
+    @property
+    def in_use(self) -> int:
+        """Nodes that fit and will be ready again."""
+        return self.counts.get(_STATE, 0)
+
+
+def _bit(index: int) -> int:
+    return 1 << (index + _OWN_BITS)
+
+
+def _missing(one: Constraint) -> Any:
+    """How far a node is from meeting a constraint: 0 when it does, a part of the amount, or 1 for what has no amount."""
+    part: Any = literal(1.0)
+    if one.quantity is not None:
+        column = func.coalesce(one.quantity.column, 0)
+        least, most = one.quantity.least, one.quantity.most
+        parts = [((column < least), (least - column) / cast(literal(least), Float))] if least is not None else []
+        if most is not None:
+            parts.append(((column > most), (column - most) / cast(literal(most), Float)))
+        part = case(*parts, else_=1.0)
+    return case((one.condition, 0.0), else_=part)
+
+
+def _judged(request: Request) -> CTE:
+    fails: list[Any] = [
+        case((READY, 0), else_=_STATE),
+        case((Node.locked.is_(False), 0), else_=_LOCKED),
+        case((READY | IN_USE, 0), else_=_GONE),
+        *(case((one.condition, 0), else_=_bit(index)) for index, one in enumerate(request.constraints)),
     ]
-    counts = session.execute(
-        select(*(func.count().filter(func.coalesce(~one.condition, true())) for one in refusals))
-        .select_from(Node)
-        .where(*request.visible)
-    ).one()
-    excluded = [
-        {"constraint": one.name, "value": one.value, "nodes": count}
-        for one, count in zip(refusals, counts, strict=True)
-        if count
-    ]
-    but_for_the_disk = [one for one in constraints if one.value != "(unambiguous)"]
-    if len(but_for_the_disk) < len(constraints):
-        undecided = session.scalar(best(Request(but_for_the_disk, request.visible), locked=False))
+    missing = reduce(add, (_missing(one) for one in request.constraints)) if request.constraints else literal(0.0)
+    query = select(Node.id, Node.cost, reduce(add, fails).label("bits"), missing.label("missing")).where(*request.visible)
+    return query.cte("judged").prefix_with("MATERIALIZED")
+
+
+def judge(session: Session, request: Request) -> Verdicts:
+    """Judge all nodes that the caller may see, in one statement."""
+    judged = _judged(request)
+    groups = select(literal(0).label("what"), judged.c.bits, func.count().label("id")).group_by(judged.c.bits)
+    near = (
+        select(literal(1).label("what"), judged.c.bits, judged.c.id)
+        .where(judged.c.bits >= _bit(0), judged.c.bits.bitwise_and(_LOCKED | _GONE) == 0)
+        .order_by(judged.c.missing, judged.c.bits.bitwise_and(_STATE), judged.c.cost, judged.c.id)
+        .limit(NEAREST)
+        .subquery()
+    )
+    rows = session.execute(groups.union_all(select(near))).all()
+    return Verdicts(
+        {bits: number for what, bits, number in rows if what == 0},
+        [(number, bits) for what, bits, number in rows if what == 1],
+    )
+
+
+def why_none(
+    session: Session, request: Request, needed: int = 1, *, by_expression: ByExpression | None = None, together: Together | None = None
+) -> Conflict:
+    """The answer to a request that cannot be met now.
+
+    :param needed: how many nodes were asked for
+    :param by_expression: what its expression excluded of the nodes that fit otherwise
+    :param together: how many nodes there are in one place, where that is asked for
+    """
+    verdicts = judge(session, request)
+    if verdicts.free < needed and request.root_is_unclear():
+        undecided = session.scalar(best(request.but_for(CLEAR_ROOT)))
         if undecided is not None:
             node = session.get_one(Node, undecided)
             session.refresh(node, ["disks"])
             return root_disk.refuse(node.name, node.disks)
-    parts = [f"{one['constraint']}={one['value']} excluded {one['nodes']}" for one in excluded]
+    excluded = _excluded(request, verdicts)
+    free = verdicts.free
+    if by_expression is not None:
+        free = max(free - by_expression.nodes, 0)
+        excluded.append(by_expression.document())
+    nearest = _nearest(session, request, verdicts.near)
+    held = _held(session, request) if verdicts.in_use else None
+    possible = possibility(free, verdicts.in_use, needed)
+    if together is not None:
+        possible = possibility(together.now, together.ever - together.now, needed)
+    detail = [
+        f"no node fits: of {verdicts.considered}, " if needed == 1 else f"{needed} nodes are wanted: of {verdicts.considered}, ",
+        ", ".join(f"{one['constraint']}={one['value']} excluded {one['nodes']}" for one in excluded) or "none is left",
+        f", {free} fit" if needed > 1 else "",
+        f"; of one {together.place} at most {together.now} fit now, and {together.ever} at best" if together else "",
+        *(f"; {one['text']}" for one in nearest[:1]),
+        f"; {held['text']}" if held else "",
+        f"; {_ADVICE[possible]}",
+    ]
     return NothingFits(
-        f"no node fits: of {considered}, " + (", ".join(parts) or "none is left") + "; ask for less, or wait",
+        "".join(detail),
+        considered=verdicts.considered,
+        fitting=free,
         excluded=excluded,
-        considered=considered,
+        nearest=nearest,
+        held=held,
+        possible=possible,
     )
+
+
+@dataclass(frozen=True)
+class Together:
+    """How many of the nodes that fit are at most in one place: free now, and once others have released theirs."""
+
+    place: str
+    now: int
+    ever: int
+
+
+@dataclass(frozen=True)
+class ByExpression:
+    """How many nodes an expression excluded that fitted otherwise; where it failed on one, with what."""
+
+    value: str
+    nodes: int
+    error: str | None
+
+    def document(self) -> dict[str, Any]:
+        """As ``excluded`` lists it."""
+        said = {"constraint": EXPRESSION, "value": self.value, "nodes": self.nodes, "only": self.nodes}
+        return said | ({"error": self.error} if self.error else {})
+
+
+_ADVICE = {
+    "now": "ask again",
+    "later": "ask for less, or wait until others release theirs",
+    "never": "no node of this pool could ever fit as it is: ask for less",
+}
+
+
+def possibility(free: int, in_use: int, needed: int = 1) -> str:
+    """Whether a request could be met: ``now``, ``later`` (when others release theirs), or ``never`` by these nodes."""
+    if free >= needed:
+        return "now"
+    return "later" if free + in_use >= needed else "never"
+
+
+def _excluded(request: Request, verdicts: Verdicts) -> list[dict[str, Any]]:
+    named = [("state", "ready", _STATE), ("locked", "false", _LOCKED)]
+    named += [(one.name, one.value, _bit(index)) for index, one in enumerate(request.constraints)]
+    return [
+        {"constraint": name, "value": value, "nodes": nodes, "only": verdicts.failing_only(bit)}
+        for name, value, bit in named
+        if (nodes := verdicts.failing(bit))
+    ]
+
+
+def _nearest(session: Session, request: Request, near: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    nodes = {node.id: node for node in session.scalars(select(Node).where(Node.id.in_([one for one, _bits in near])))}
+    found = []
+    for node_id, bits in near:
+        node = nodes[node_id]
+        lacks = [_lack(node, one) for index, one in enumerate(request.constraints) if bits & _bit(index)]
+        words = " and ".join(one["text"] for one in lacks)
+        state = "" if node.state == "ready" else f" ({node.state})"
+        found.append({"node": node.name, "state": node.state, "missing": lacks, "text": f"node {node.name}{state} fits but for {words}"})
+    return found
+
+
+def _lack(node: Node, one: Constraint) -> dict[str, Any]:
+    text = f"{one.name}={one.value}"
+    has = None
+    if one.quantity is not None:
+        has = getattr(node, one.quantity.column.key)
+        least, most = one.quantity.least, one.quantity.most
+        if least is not None and (has or 0) < least:
+            text = one.quantity.say(least - (has or 0))
+        elif has is not None and most is not None:
+            text = f"{one.quantity.say(has - most)} too much"
+    return {"constraint": one.name, "value": one.value, "has": has, "text": text}
+
+
+def _held(session: Session, request: Request) -> dict[str, Any]:
+    """Who keeps the nodes that fit, and until when at the latest."""
+    total, ending, last = session.execute(
+        select(func.count(), func.count(Allocation.expires_at), func.max(Allocation.expires_at))
+        .select_from(Node)
+        .outerjoin(Allocation, (Allocation.node_id == Node.id) & (Allocation.state != "released"))
+        .where(IN_USE, Node.locked.is_(False), *request.conditions)
+    ).one()
+    return {"nodes": total, "until": last if ending == total else None, "text": _held_text(total, ending, last)}
+
+
+def _held_text(total: int, ending: int, last: datetime | None) -> str:
+    are = "1 fits and is" if total == 1 else f"{total} fit and are"
+    if last is None:
+        return f"{are} in use, without an end"
+    until = f"{last:%Y-%m-%d %H:%M} UTC at the latest"
+    return f"{are} held until {until}" if ending == total else f"{are} in use, {ending} of them until {until}"

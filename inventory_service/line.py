@@ -17,21 +17,21 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, exists, insert, select
 from sqlalchemy.orm import Session, joinedload
 
-from inventory_service import clock, quotas
-from inventory_service.allocate import EMPTY, allocate, hostname_of, name_of, take
+from inventory_service import quotas
+from inventory_service.allocate import asked, hostname_of, name_of, take
 from inventory_service.allocation_requests import complete_credentials, deploy, give_up
-from inventory_service.annotations import merged
 from inventory_service.auth import Caller
 from inventory_service.db import alone, hold, touch
 from inventory_service.events import record
 from inventory_service.models import Allocation, Node, Pool
 from inventory_service.offers import offers
 from inventory_service.pick import Request, fits, may_be_picked, understand
-from inventory_service.problems import Conflict, Invalid, NotFound, NothingFits, Overtaken, Problem, QuotaUsedUp
+from inventory_service.problems import Conflict, Invalid, NotFound, Overtaken
 from inventory_service.queue_orders import QUEUE_ORDERS, WAITING
 from inventory_service.refusals import in_use, without
 from inventory_service.services import Services
 from inventory_service.wanted import Wanted
+from inventory_service.where import narrowed
 
 _LINE = "line"
 _OWN = ("name", "hostname", "note", "annotations")
@@ -58,57 +58,40 @@ def watch_offers(services: Services) -> None:
 
 
 def acquire(
-    session: Session, services: Services, caller: Caller, wanted: Wanted, *, wait: bool, wait_until: datetime | None
-) -> Allocation:
-    """A node now, or a place in line.
+    session: Session, services: Services, caller: Caller, wanted: Wanted, *more: ColumnElement[bool]
+) -> Allocation | None:
+    """A node now; None when nothing is free that fits.
 
-    :param wait: whether to stand in line when nothing is free but something could be
-    :param wait_until: when to give up waiting; None is never
-    :raises NothingFits: nothing is free, and the caller does not wait or nothing could ever be
-    :raises QuotaUsedUp: likewise, for the caller's quota
+    :param more: what the node has to meet besides
     """
-    try:
-        allocation = allocate(session, caller, wanted)
-    except (NothingFits, QuotaUsedUp) as refusal:
-        if not wait:
-            raise
-        return _join(session, services, caller, wanted, wait_until, refusal)
-    if wanted.deploy:
+    allocation = take(session, caller, wanted, understand(session, caller, wanted), *more)
+    if allocation is not None and wanted.deploy:
         deploy(session, services, allocation, caller.actor)
     return allocation
 
 
-def _join(
-    session: Session, services: Services, caller: Caller, wanted: Wanted, until: datetime | None, refusal: Problem
-) -> Allocation:
+def join(
+    session: Session, services: Services, caller: Caller, wanted: Wanted, until: datetime | None
+) -> Allocation | None:
+    """A place in line, or a node when one became free before it was our turn; None when nothing could ever do.
+
+    :param until: when to give up waiting; None is never
+    """
     alone(session, _LINE)
     request = understand(session, caller, wanted)
-    allocation = take(session, caller, wanted, request)
-    if allocation is not None:
-        # It became free before it was our turn.
-        if wanted.deploy:
-            deploy(session, services, allocation, caller.actor)
+    allocation = acquire(session, services, caller, wanted, *narrowed(session, services, wanted, request))
+    if allocation is not None or not _could_be(session, caller, request):
         return allocation
-    if not _could_be(session, caller, request):
-        raise refusal
     if wanted.deploy:
         login = services.vault.decrypt_document(wanted.credentials)
         complete_credentials(session, caller.user_id, login)
-    name, now = name_of(wanted), clock.now()
-    values = EMPTY | {
-        "name": name,
-        "user_id": caller.user_id,
-        "hostname": hostname_of(wanted, name),
+    name = name_of(wanted)
+    asking = asked(caller, replace(wanted, name=name, hostname=hostname_of(wanted, name)))
+    values = asking | {
         "state": "waiting",
-        "constraints": dict(wanted.constraints),
-        "request": wanted.document() | {"role": caller.role},
-        "image": wanted.image,
+        "request": asking["request"] | {"role": caller.role},
         "root_disk": wanted.root_disk,
-        "credentials": wanted.credentials,
-        "note": wanted.note,
-        "annotations": merged({}, wanted.annotations),
-        "created_at": now,
-        "queued_at": now,
+        "queued_at": asking["created_at"],
         "wait_until": until,
         "due_at": until,
         **_needs(request),
@@ -122,8 +105,7 @@ def _join(
 def _needs(request: Request) -> dict[str, int]:
     """The least that a node must have, as columns."""
     bounds = ("cpus", "memory_bytes", "storage_bytes", "gpus")
-    least = [getattr(one, "least", None) for one in request.constraints]
-    return {f"needs_{what}": max((getattr(one, what, 0) for one in least), default=0) for what in bounds}
+    return {f"needs_{what}": max((getattr(one.least, what) for one in request.constraints), default=0) for what in bounds}
 
 
 def _could_be(session: Session, caller: Caller, request: Request) -> bool:
@@ -205,13 +187,15 @@ def _give(session: Session, services: Services, allocation_id: int, node_id: int
     wanted = Wanted.of(waiting.request, waiting.credentials)
     try:
         request = understand(session, caller, wanted)
+        this = [Node.id == node_id] if node_id is not None else []
         if node_id is not None and not fits(session, node_id, request):
             return False
+        this += narrowed(session, services, wanted, request, *this)
         hold(session, waiting)
         if waiting.state != "waiting":
             return False
         with session.begin_nested():
-            if take(session, caller, wanted, request, node_id=node_id, waiting=waiting) is None:
+            if take(session, caller, wanted, request, *this, waiting=waiting) is None:
                 return False
             if wanted.deploy:
                 deploy(session, services, waiting, caller.actor)

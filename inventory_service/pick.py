@@ -6,15 +6,22 @@ What may be picked at all stands here once (``may_be_picked``); what a request a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, false, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, case, exists, false, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from inventory_service import leases, quotas
 from inventory_service.addresses import wanted_constraints
+from inventory_service.apart import elsewhere
 from inventory_service.auth import Caller
-from inventory_service.constraints import Constraint, parse
+from inventory_service.constraints import Constraint, Least, parse, parse_preferences
+from inventory_service.constraints import disks as disk_words
+from inventory_service.constraints.columns import words_of
+from inventory_service.constraints.disks import Root
+from inventory_service.cost import hardware_cost, weights_of
 from inventory_service.images import find_image
 from inventory_service.models import Disk, Image, Node
 from inventory_service.rights import usable
@@ -22,6 +29,8 @@ from inventory_service.states import Moved, advance_chosen
 from inventory_service.wanted import Wanted
 
 READY = Node.state == literal_column("'ready'")
+CLEAR_ROOT = "(unambiguous)"
+"""The value of the constraint ``root_disk`` where nobody said which disk."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +38,41 @@ class Request:
     """What a user asks for, as SQL.
 
     :param constraints: all that the node must have
+    :param preferences: what it should rather have, the most important first
     :param visible: which nodes the caller may use at all; the others are not even counted
+    :param root: what the disk for ``/`` has to be besides
+    :param least_cost: what a node costs at least that meets the constraints
     """
 
-    constraints: Sequence[Constraint]
-    visible: Sequence[ColumnElement[bool]] = field(default_factory=tuple)
+    constraints: Sequence[Constraint] = ()
+    preferences: Sequence[Constraint] = ()
+    visible: Sequence[ColumnElement[bool]] = ()
+    root: Root = field(default_factory=Root)
+    least_cost: float = 0.0
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
         """What a free node has to meet."""
-        return [*self.visible, *(one.condition for one in self.constraints)]
+        bound = [Node.cost >= self.least_cost * (1 - 1e-9)] if self.least_cost else []
+        return [*bound, *self.visible, *(one.condition for one in self.constraints)]
+
+    @property
+    def ranks(self) -> list[Any]:
+        """For each preference 0 where it is met."""
+        return [case((one.condition, 0), else_=1) for one in self.preferences]
+
+    @property
+    def order(self) -> list[Any]:
+        """The best first: preferences, then what wastes least, then what was used longest ago."""
+        return [*self.ranks, Node.cost, Node.idle_since, Node.id]
+
+    def root_is_unclear(self) -> bool:
+        """Whether a node is excluded when it is not clear which of its disks an image goes to."""
+        return any(one.value == CLEAR_ROOT for one in self.constraints)
+
+    def but_for(self, value: str) -> Request:
+        """The request without the constraints of this value."""
+        return replace(self, constraints=[one for one in self.constraints if one.value != value])
 
 
 def may_be_picked() -> list[ColumnElement[bool]]:
@@ -46,60 +80,83 @@ def may_be_picked() -> list[ColumnElement[bool]]:
     return [READY, Node.locked.is_(False)]
 
 
-def understand(session: Session, caller: Caller, wanted: Wanted) -> Request:
+def understand(session: Session, caller: Caller, wanted: Wanted, count: int = 1) -> Request:
     """The request in SQL.
 
+    :param count: how many such nodes are wanted at once
     :raises Invalid: a constraint or an image that means nothing
     """
-    constraints = parse(session, wanted.constraints)
-    if wanted.image:
-        constraints.append(Constraint("image", wanted.image, _image_fits(find_image(session, wanted.image))))
+    image = find_image(session, wanted.image) if wanted.image else None
+    root = Root(wanted.root_disk, image.disk_bytes if image else 0)
+    constraints = parse(session, wanted.constraints, root)
+    by_disks = any(one.name == "disks" for one in constraints)
+    if image:
+        constraints.append(Constraint("image", image.name, _image_fits(image, by_disks)))
     if wanted.root_disk:
         has_it = exists().where(Disk.node_id == Node.id, Disk.serial == wanted.root_disk).correlate(Node)
         constraints.append(Constraint("root_disk", wanted.root_disk, has_it))
-    elif wanted.deploy and wanted.image:
-        constraints.append(Constraint("root_disk", "(unambiguous)", Node.root_disk.is_not(None)))
+    elif wanted.deploy and image and not by_disks:
+        constraints.append(Constraint("root_disk", CLEAR_ROOT, Node.root_disk.is_not(None)))
     constraints += wanted_constraints(session, wanted.addresses)
-    constraints += [*leases.limits(session, wanted), *quotas.limits(session, caller.user_id)]
-    return Request(constraints, usable(session, caller))
-
-
-def _image_fits(image: Image) -> ColumnElement[bool]:
-    boots = or_(Node.firmware.is_(None), Node.firmware.in_(image.boot)) if image.boot else false()
-    room = or_(Node.disk_bytes.is_(None), Node.disk_bytes >= image.disk_bytes)
-    return (Node.arch == image.arch) & boots & room
-
-
-def best(request: Request, *more: ColumnElement[bool], locked: bool = True) -> Select[int]:
-    """The query for the id of the best node.
-
-    :param more: what the node has to meet besides, such as ``Node.id == 7``
-    :param locked: whether to hold the row until the transaction ends, nodes that others hold being passed over
-    """
-    query = (
-        select(Node.id)
-        .where(*may_be_picked(), *request.conditions, *more)
-        .order_by(Node.cost, Node.idle_since, Node.id)
-        .limit(literal_column("1"))
+    constraints += [*leases.limits(session, wanted), *quotas.limits(session, caller.user_id, count)]
+    apart = elsewhere(session, caller, wanted.not_with, wanted.spread)
+    constraints += [Constraint("not_with", words_of(wanted.not_with), one) for one in apart]
+    least = reduce(Least.and_also, (one.least for one in constraints), Least())
+    return Request(
+        constraints=constraints,
+        preferences=parse_preferences(session, wanted.prefer),
+        visible=usable(session, caller),
+        root=root,
+        least_cost=hardware_cost(**vars(least), weights=weights_of(session)),
     )
-    if not more and all(one.name != "node" for one in request.constraints):
-        query = query.with_hint(Node, "INDEXED BY ix_node_free", "sqlite")
-    return query.with_for_update(of=Node, skip_locked=True) if locked else query
+
+
+def _image_fits(image: Image, by_disks: bool) -> ColumnElement[bool]:
+    boots = or_(Node.firmware.is_(None), Node.firmware.in_(image.boot)) if image.boot else false()
+    fits = (Node.arch == image.arch) & boots
+    return fits if by_disks else fits & or_(Node.disk_bytes.is_(None), Node.disk_bytes >= image.disk_bytes)
+
+
+def best(request: Request, *more: ColumnElement[bool], limit: int | None = 1) -> Select[int]:
+    """The query for the ids of the best nodes, best first.
+
+    :param more: what a node has to meet besides, such as ``Node.id == 7``
+    """
+    query = select(Node.id).where(*may_be_picked(), *request.conditions, *more).order_by(*request.order)
+    return query if limit is None else query.limit(literal_column(str(limit)))
+
+
+def hold(query: Select[int]) -> Select[int]:
+    """Hold the rows until the transaction ends, passing over those that others hold."""
+    return query.with_for_update(of=Node, skip_locked=True)
 
 
 def pick(session: Session, request: Request, *more: ColumnElement[bool]) -> Moved | None:
     """Take the best node: it is ``allocated`` when this answers; None when none is free.
 
-    Nodes that another transaction holds at this moment are passed over. When that leaves none, they are waited for:
-    the other transaction may give up, and a no has to be true.
+    A node that meets all preferences is looked for first, because the index then leads straight to it. Nodes that another
+    transaction holds at this moment are passed over. When that leaves none, they are waited for: the other transaction
+    may give up, and a no has to be true.
     """
-    moved = advance_chosen(session, best(request, *more), "ready", "allocate")
-    if not moved and session.scalar(best(request, *more, locked=False)) is not None:
-        waiting = best(request, *more, locked=False).with_for_update(of=Node)
-        moved = advance_chosen(session, waiting, "ready", "allocate")
+    preferred = [one.condition for one in request.preferences]
+    attempts = [hold(best(request, *more, *preferred))] if preferred else []
+    for query in [*attempts, hold(best(request, *more))]:
+        moved = advance_chosen(session, query, "ready", "allocate")
+        if moved:
+            return moved[0]
+    if session.scalar(best(request, *more)) is None:
+        return None
+    moved = advance_chosen(session, best(request, *more).with_for_update(of=Node), "ready", "allocate")
     return moved[0] if moved else None
 
 
 def fits(session: Session, node_id: int, request: Request) -> bool:
     """Whether this node is free and is what the request asks for."""
-    return session.scalar(best(request, Node.id == node_id, locked=False)) is not None
+    return session.scalar(best(request, Node.id == node_id)) is not None
+
+
+def root_disk_of(session: Session, node_id: int, wanted: Wanted, request: Request) -> str | None:
+    """Which disk of a picked node ``/`` goes to, where the request says something of it."""
+    if wanted.root_disk or not wanted.constraints.get("disks"):
+        return wanted.root_disk
+    return disk_words.root_disk(session, node_id, "constraints.disks", wanted.constraints["disks"], request.root)

@@ -6,7 +6,7 @@ transaction ends, so that the same user's requests at the same moment are counte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -100,6 +100,17 @@ def could_ever(session: Session, user_id: int, count: int = 1) -> list[Constrain
         Constraint("quota", quota.pool.name, _room(quota, Amount(0, 0, 0), count))
         for quota in quotas_of(session, user_id)
     ]
+
+
+def exceeded(session: Session, user_id: int, pool_ids: Collection[int]) -> bool:
+    """Whether the user holds more of these pools than a quota allows: several that were taken at once may be too much."""
+    used = usage(session, [user_id])
+    for quota in quotas_of(session, user_id):
+        held = used.get((user_id, quota.pool_id), Amount(0, 0, 0)).document()
+        limit = Amount(quota.nodes, quota.cpus, quota.memory_bytes).document()
+        if quota.pool_id in pool_ids and any(most is not None and (held[what] or 0) > most for what, most in limit.items()):
+            return True
+    return False
 
 
 def refuse(session: Session, user_id: int) -> QuotaUsedUp:

@@ -9,21 +9,34 @@ from sqlalchemy.orm import Session
 
 from inventory_service import leases, quotas
 from inventory_service.auth import Caller
-from inventory_service.explain import why_none
+from inventory_service.explain import ByExpression, Together, why_none
 from inventory_service.models import Node
 from inventory_service.pick import Request, best
 from inventory_service.problems import Problem
 from inventory_service.wanted import Wanted
 
 
-def refusal(session: Session, caller: Caller, wanted: Wanted, request: Request) -> Problem:
-    """The error for a request that nothing free fits."""
+def refusal(
+    session: Session,
+    caller: Caller,
+    wanted: Wanted,
+    request: Request,
+    needed: int = 1,
+    *,
+    by_expression: ByExpression | None = None,
+    together: Together | None = None,
+) -> Problem:
+    """The error for a request that nothing free fits.
+
+    :param needed: how many nodes were asked for; the rest as in ``why_none``
+    """
     at_all = without(request, "quota")
     if not in_use(session, at_all) and in_use(session, without(at_all, "lease")):
         return leases.refuse(session, wanted)
-    if len(at_all.constraints) < len(request.constraints) and session.scalar(best(at_all, locked=False)) is not None:
+    by_quota = len(at_all.constraints) < len(request.constraints)
+    if by_quota and len(session.scalars(best(at_all, limit=needed)).all()) == needed:
         return quotas.refuse(session, caller.user_id)
-    return why_none(session, request)
+    return why_none(session, request, needed, by_expression=by_expression, together=together)
 
 
 def without(request: Request, name: str) -> Request:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from inventory_service.auth import ensure_rack
 from inventory_service.changes import Changes
 from inventory_service.config import Settings
+from inventory_service.cost import set_weights
 from inventory_service.db import Database, newest_revision, revision_of, upgrade
 from inventory_service.places import ensure_pool, ensure_zone
 from inventory_service.sandbox import Sandbox
@@ -44,4 +45,5 @@ def open_services(settings: Settings) -> Services:
         ensure_zone(session, settings.default_zone)
         ensure_pool(session, settings.default_pool)
         ensure_rack(session, settings.default_rack, "engine")
+    set_weights(services.database, settings.cost_weights)
     return services

@@ -52,7 +52,7 @@ def recount(session: Session, node: Node) -> None:
     counted = _counted(session, node, window)
     node.recent_failures = len(counted)
     node.failures_until = counted[0].at + timedelta(seconds=window) if counted else None
-    set_cost(node)
+    set_cost(session, node)
     touch(session, "due")
 
 

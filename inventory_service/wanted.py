@@ -46,5 +46,21 @@ class Wanted:
     @classmethod
     def of(cls, document: Mapping[str, Any], credentials: str | None = None) -> Wanted:
         """The request that ``document`` kept."""
-        known = {one.name for one in fields(cls)}
+        known = {one.name for one in fields(cls)} - {"credentials"}
         return cls(**{name: value for name, value in document.items() if name in known}, credentials=credentials)
+
+
+@dataclass(frozen=True)
+class WantedSet:
+    """A request for several nodes at once.
+
+    :param each: what is asked of every one; its ``spread`` is theirs, and also where they are not to be with others
+    :param count: how many
+    :param least: how many at least; fewer are none
+    :param same: what all of them share, such as ``zone``
+    """
+
+    each: Wanted
+    count: int
+    least: int
+    same: Any = None

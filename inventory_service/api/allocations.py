@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from inventory_service import clock, constraints, line
+from inventory_service import clock, line
 from inventory_service.allocate import existing
 from inventory_service.allocation_requests import deploy, find_allocation, need_holder, release
 from inventory_service.api.authentication import by_token, caller, needs, services
+from inventory_service.api.leases import lease_of
 from inventory_service.api.lists import number, part
 from inventory_service.api.schemas.allocations import Allocation as AllocationOut
 from inventory_service.api.schemas.allocations import (
@@ -28,13 +31,16 @@ from inventory_service.api.waiting import wait_for
 from inventory_service.db import hold
 from inventory_service.documents.allocation import allocation_document, allocation_documents
 from inventory_service.documents.operation import operation_document
-from inventory_service.durations import LEASE_RULE, parse_duration, parse_moment
+from inventory_service.durations import LEASE_RULE, parse_duration
 from inventory_service.images import find_image
 from inventory_service.leases import extend
 from inventory_service.models import Allocation, User
+from inventory_service.pick import understand
 from inventory_service.problems import Invalid
+from inventory_service.refusals import refusal
 from inventory_service.rights import visible_allocations
 from inventory_service.wanted import Wanted
+from inventory_service.where import NoneLeft, Search
 
 bp = APIBlueprint("allocations", __name__, url_prefix="/api/v1", tag="Allocations")
 by_token(bp, "admin", "user")
@@ -53,6 +59,8 @@ def list_allocations(wanted: AllocationFilter) -> dict[str, Any]:
     query = query.where(states)
     if wanted.node:
         query = query.where(Allocation.node_name == wanted.node)
+    if wanted.set:
+        query = query.where(Allocation.set_name == wanted.set)
     after = number(wanted.after)
     if after:
         query = query.where(Allocation.id < after)
@@ -79,51 +87,33 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
     if wanted.deploy and not wanted.image:
         with parts.database.read() as session:
             find_image(session, wanted.image or "")
-    with parts.database.write() as session:
-        constraints.parse(session, wanted.constraints)
-        held = existing(session, who, wanted.name) if wanted.name else None
-        if held is not None:
-            show_version(held)
-            return allocation_document(session, held), 200
-        login = wanted.credentials.model_dump()
-        allocation = line.acquire(
-            session,
-            parts,
-            who,
-            Wanted(
-                name=wanted.name,
-                constraints=wanted.constraints,
-                image=wanted.image,
-                deploy=wanted.deploy,
-                hostname=wanted.hostname,
-                root_disk=wanted.root_disk,
-                addresses=wanted.addresses,
-                note=wanted.note,
-                annotations=wanted.annotations,
-                lease=_one_of_two(wanted),
-                credentials=parts.vault.encrypt_document(login),
-            ),
-            wait=wanted.wait,
-            wait_until=clock.now() + parse_duration("wait_timeout", wanted.wait_timeout)
-            if wanted.wait_timeout
-            else None,
-        )
-        session.flush()
-        show_version(allocation)
-        document = allocation_document(session, allocation)
-        return document, 202 if allocation.state == "waiting" else 201
+    login = parts.vault.encrypt_document(wanted.credentials.model_dump())
+    asked = Wanted.of(wanted.model_dump() | {"lease": lease_of(wanted)}, login)
+    search = Search(parts, who, asked)
+    for narrowing in search.narrowings():
+        with suppress(NoneLeft), parts.database.write() as session:
+            held = existing(session, who, wanted.name) if wanted.name else None
+            if held is not None:
+                return _shown(session, held), 200
+            allocation = line.acquire(session, parts, who, asked, *narrowing)
+            if allocation is None:
+                raise NoneLeft
+            return _shown(session, allocation), 201
+    if wanted.wait:
+        until = clock.now() + parse_duration("wait_timeout", wanted.wait_timeout) if wanted.wait_timeout else None
+        with suppress(NoneLeft), parts.database.write() as session:
+            allocation = line.join(session, parts, who, asked, until)
+            if allocation is None:
+                raise NoneLeft
+            return _shown(session, allocation), 202 if allocation.state == "waiting" else 201
+    with parts.database.read() as session:
+        raise refusal(session, who, asked, understand(session, who, asked), by_expression=search.excluded())
 
 
-def _one_of_two(wanted: AllocationIn | ExtendIn) -> str | None:
-    """How long, or until when.
-
-    :raises Invalid: both are given, or the end is no moment
-    """
-    if wanted.lease and wanted.until:
-        raise Invalid("until", wanted.until, "give lease or until, not both", ["lease", "until"])
-    if wanted.until:
-        parse_moment("until", wanted.until)
-    return wanted.until or wanted.lease
+def _shown(session: Session, allocation: Allocation) -> dict[str, Any]:
+    session.flush()
+    show_version(allocation)
+    return allocation_document(session, allocation)
 
 
 @bp.get("/allocations/<name>")
@@ -163,7 +153,7 @@ def show_allocation(name: str, wanted: AllocationWait) -> dict[str, Any]:
 @versioned
 def extend_allocation(name: str, wanted: ExtendIn) -> dict[str, Any]:
     """Let the lease end later, within the limits of the pool; a refusal tells the latest end that is allowed."""
-    value = _one_of_two(wanted)
+    value = lease_of(wanted)
     if value is None:
         raise Invalid("lease", None, "say how long from now, or until when", LEASE_RULE)
     with services().database.write() as session:

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from inventory_service.annotations import parse_filter
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import part
-from inventory_service.api.schemas.nodes import Node as NodeOut
-from inventory_service.api.schemas.nodes import NodeChange, NodeFilter, NodeIn, Nodes, StateChange
+from inventory_service.api.schemas.nodes import NodeChange, NodeFilter, NodeIn, Nodes, StateChange, WholeNode
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.node import node_document, node_documents
 from inventory_service.models import Allocation, Node, NodeTag, Pool, Rack, User, Zone
@@ -67,7 +66,7 @@ def list_nodes(wanted: NodeFilter) -> dict[str, Any]:
 
 @bp.post("/nodes")
 @bp.input(NodeIn, arg_name="wanted")
-@bp.output(NodeOut, status_code=201)
+@bp.output(WholeNode, status_code=201)
 @needs("administrator")
 @versioned
 def create_node(wanted: NodeIn) -> dict[str, Any]:
@@ -80,7 +79,7 @@ def create_node(wanted: NodeIn) -> dict[str, Any]:
 
 
 @bp.get("/nodes/<name>")
-@bp.output(NodeOut)
+@bp.output(WholeNode)
 @needs("viewer")
 @versioned
 def show_node(name: str) -> dict[str, Any]:
@@ -93,7 +92,7 @@ def show_node(name: str) -> dict[str, Any]:
 
 @bp.patch("/nodes/<name>")
 @bp.input(NodeChange, arg_name="wanted")
-@bp.output(NodeOut)
+@bp.output(WholeNode)
 @needs("operator")
 @versioned
 def patch_node(name: str, wanted: NodeChange) -> dict[str, Any]:
@@ -141,7 +140,7 @@ def remove_node(name: str) -> str:
 
 @bp.post("/nodes/<name>/state")
 @bp.input(StateChange, arg_name="wanted")
-@bp.output(NodeOut)
+@bp.output(WholeNode)
 @needs("operator")
 @versioned
 def change_state(name: str, wanted: StateChange) -> dict[str, Any]:

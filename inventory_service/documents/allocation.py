@@ -40,6 +40,7 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
     return [
         {
             "name": one.name,
+            "set": one.set_name,
             "user": user,
             "node": one.node_name,
             "state": one.state,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from inventory_service.documents.allocation import allocation_document
 from inventory_service.documents.catalogue import image_document, pool_document
 from inventory_service.documents.networks import network_document
-from inventory_service.documents.node import bmc_document, node_document
+from inventory_service.documents.node import bmc_document, node_documents
 from inventory_service.images import find_image
 from inventory_service.models import Bmc, NodeFacts, Operation
 from inventory_service.operations.boots import waiting_boot
@@ -47,7 +47,7 @@ def claim_document(session: Session, vault: Vault, operation: Operation) -> dict
     """The claim of an operation, loaded whole."""
     node, allocation = operation.node, operation.allocation
     facts = session.scalar(select(NodeFacts.document).where(NodeFacts.node_id == node.id)) or {}
-    claimed_node = node_document(session, node, with_bmc=True) | {
+    claimed_node = node_documents(session, [node], with_bmc=True)[0] | {
         "bmc": _bmc(vault, node.bmc),
         "bmc_pending": _pending(vault, node.bmc),
         "waiting": _waiting(session, node.id),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inventory_service.documents.node_parts import Parts, parts_of
+from inventory_service.documents.node_parts import Parts, device_documents, numa_documents, parts_of
 from inventory_service.models import Allocation, Bmc, Node, Operation, User
 
 
@@ -57,8 +57,9 @@ def node_documents(
 
 
 def node_document(session: Session, node: Node, *, with_bmc: bool | Collection[int]) -> dict[str, Any]:
-    """One node."""
-    return node_documents(session, [node], with_bmc=with_bmc)[0]
+    """One node, with its devices and NUMA nodes, which lists leave out."""
+    [document] = node_documents(session, [node], with_bmc=with_bmc)
+    return document | {"numa": numa_documents(session, node.id), "devices": device_documents(session, node.id)}
 
 
 def _document(
@@ -80,7 +81,15 @@ def _document(
         "arch": node.arch,
         "firmware": node.firmware,
         "cpus": node.cpus,
+        "cpu_mhz": node.cpu_mhz,
         "memory_bytes": node.memory_bytes,
+        "storage_bytes": node.storage_bytes,
+        "numa_nodes": node.numa_nodes,
+        "link_mbps": node.link_mbps,
+        "gpus": node.gpus,
+        "tpm": node.tpm,
+        "cost": node.cost,
+        "recent_failures": node.recent_failures,
         "power_state": node.power_state,
         "comment": node.comment,
         "annotations": node.annotations,

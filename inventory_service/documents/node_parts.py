@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inventory_service.models import Address, Disk, DiskTag, Fabric, Interface, InterfaceTag, Node, Subnet, Vlan
+from inventory_service.models import Address, Device, Disk, DiskTag, Fabric, Interface, InterfaceTag, Node, NumaNode, Subnet, Vlan
 
 
 @dataclass(frozen=True)
@@ -65,3 +65,16 @@ def parts_of(session: Session, nodes: Sequence[Node]) -> Parts:
         vlans=vlans,
         subnets=subnets,
     )
+
+
+def device_documents(session: Session, node_id: int) -> list[dict[str, Any]]:
+    """The PCI and USB devices of one node."""
+    rows = session.scalars(select(Device).where(Device.node_id == node_id).order_by(Device.id))
+    fields = ("bus", "address", "pci_class", "class_name", "vendor_id", "product_id", "vendor", "product", "driver", "gpu")
+    return [{name: getattr(one, name) for name in fields} for one in rows]
+
+
+def numa_documents(session: Session, node_id: int) -> list[dict[str, Any]]:
+    """The NUMA nodes of one node."""
+    rows = session.scalars(select(NumaNode).where(NumaNode.node_id == node_id).order_by(NumaNode.number))
+    return [{"number": one.number, "cpus": one.cpus, "memory_bytes": one.memory_bytes} for one in rows]

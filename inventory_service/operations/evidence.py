@@ -9,20 +9,17 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from inventory_service import clock, root_disk
-from inventory_service.constraints import ARCHITECTURES
-from inventory_service.cost import set_cost
+from inventory_service import clock
 from inventory_service.db import touch
 from inventory_service.events import record
-from inventory_service.models import Bmc, Disk, DiskTag, Erasure, Interface, Node, NodeFacts, Operation, ScriptResult
-from inventory_service.node_records import normal_mac, normal_uuid
+from inventory_service.models import Bmc, Erasure, NodeFacts, Operation, ScriptResult
+from inventory_service.node_records import normal_mac
+from inventory_service.operations.hardware import fill_hardware
 from inventory_service.operations.lookup import changed, say
 from inventory_service.problems import Conflict, Invalid
 from inventory_service.tags import rules_due
 from inventory_service.vault import Vault
 from inventory_service.wiring import learn
-
-_DISK_KINDS = ("nvme", "ssd", "hdd")
 
 
 def store_facts(session: Session, operation: Operation, facts: dict[str, Any]) -> None:
@@ -35,12 +32,7 @@ def store_facts(session: Session, operation: Operation, facts: dict[str, Any]) -
             "facts", operation.kind, f"{operation.kind} does not change what was commissioned", ["commission"]
         )
     node = operation.node
-    _fill_columns(node, facts)
-    tags = _disk_tags(session, node)
-    _fill_disks(node, facts.get("disks") or [])
-    for disk in node.disks:
-        disk.tags = [DiskTag(tag=tag) for tag in tags.get(disk.serial or disk.name, ())]
-    _fill_interfaces(node, facts.get("interfaces") or [])
+    fill_hardware(session, node, facts)
     bmc = facts.get("bmc") or {}
     if node.bmc is not None and bmc.get("mac"):
         node.bmc.mac = normal_mac("facts.bmc.mac", bmc["mac"])
@@ -49,8 +41,6 @@ def store_facts(session: Session, operation: Operation, facts: dict[str, Any]) -
         session.add(NodeFacts(node_id=node.id, operation_id=operation.id, document=facts, at=clock.now()))
     else:
         stored.operation_id, stored.document, stored.at = operation.id, facts, clock.now()
-    set_cost(node)
-    node.hardware_version += 1
     rules_due(session, node)
     node.updated_at = clock.now()
     try:
@@ -67,75 +57,6 @@ def store_facts(session: Session, operation: Operation, facts: dict[str, Any]) -
         f"{len(node.disks)} disks, root disk {node.root_disk or 'not clear'}")  # fmt: skip
     changed(session, operation)
     touch(session, "nodes")
-
-
-def _positive(field: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise Invalid(field, value, f"{value!r} is not a number above 0")
-    return value
-
-
-def _fill_columns(node: Node, facts: dict[str, Any]) -> None:
-    system, cpu = facts.get("system") or {}, facts.get("cpu") or {}
-    memory, firmware = facts.get("memory") or {}, facts.get("firmware") or {}
-    node.cpus = _positive("facts.cpu.threads", cpu.get("threads"))
-    node.memory_bytes = _positive("facts.memory.bytes", memory.get("bytes") or memory.get("usable_bytes"))
-    node.arch = ARCHITECTURES.get(str(cpu.get("arch", "")).lower(), node.arch)
-    node.firmware = firmware.get("kind") or node.firmware
-    node.vendor = system.get("vendor") or node.vendor
-    node.product = system.get("product") or node.product
-    node.serial = system.get("serial") or node.serial
-    node.uuid = normal_uuid("facts.system.uuid", system.get("uuid")) or node.uuid
-
-
-def _fill_disks(node: Node, disks: Sequence[dict[str, Any]]) -> None:
-    node.disks = [
-        Disk(
-            name=str(disk.get("name") or disk.get("path") or f"disk{index}"),
-            path=disk.get("path"),
-            serial=disk.get("serial") or None,
-            wwn=disk.get("wwn"),
-            model=disk.get("model"),
-            kind=disk["kind"] if disk.get("kind") in _DISK_KINDS else "hdd" if disk.get("rotational") else "ssd",
-            size_bytes=_positive(f"facts.disks.{index}.size_bytes", disk.get("size_bytes")),
-            rotational=bool(disk.get("rotational")),
-            wear_percent=disk.get("wear_percent"),
-        )
-        for index, disk in enumerate(disks)
-    ]
-    if node.root_disk not in {disk.serial for disk in node.disks if disk.serial}:
-        clear = root_disk.unambiguous(node.disks)
-        node.root_disk = clear.serial if clear else None
-    chosen = next((disk for disk in node.disks if disk.serial and disk.serial == node.root_disk), None)
-    largest = max((disk.size_bytes for disk in node.disks), default=0)
-    node.disk_bytes = chosen.size_bytes if chosen else largest
-    node.storage_bytes = sum(disk.size_bytes for disk in node.disks)
-
-
-def _disk_tags(session: Session, node: Node) -> dict[str, list[str]]:
-    """Tags are set by hand: they stay with the disk of that serial number, or of that name when it has none."""
-    found: dict[str, list[str]] = {}
-    query = select(Disk.serial, Disk.name, DiskTag.tag).join(DiskTag, DiskTag.disk_id == Disk.id)
-    for serial, name, tag in session.execute(query.where(Disk.node_id == node.id)):
-        found.setdefault(serial or name, []).append(tag)
-    return found
-
-
-def _fill_interfaces(node: Node, interfaces: Sequence[dict[str, Any]]) -> None:
-    known = {one.mac: one for one in node.interfaces}
-    for index, said in enumerate(interfaces):
-        if not said.get("mac"):
-            continue
-        mac = normal_mac(f"facts.interfaces.{index}.mac", str(said["mac"]))
-        interface = known.get(mac)
-        if interface is None:
-            interface = known[mac] = Interface(mac=mac)
-            node.interfaces.append(interface)
-        interface.name = said.get("name") or interface.name
-        interface.driver = said.get("driver")
-        interface.speed_mbps = said.get("speed_mbps")
-        interface.link = said.get("link") if isinstance(said.get("link"), bool) else None
-        interface.lldp = said.get("lldp")
 
 
 def add_erasures(session: Session, operation: Operation, items: Sequence[dict[str, Any]]) -> None:

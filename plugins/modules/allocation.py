@@ -13,18 +13,20 @@ description:
     after which its disks are erased.
   - Run again with the same O(name), it changes nothing and returns the same node. It does not install twice.
   - An allocation whose deploy failed is deployed again, on the same node.
-  - When nothing fits, the message says which constraint excluded how many nodes.
+  - When nothing fits, the message says which constraint excluded how many nodes, what only just misses, and whether
+    waiting helps.
 author:
   - Metalpool contributors (@metalpool)
 extends_documentation_fragment:
   - metalpool.core.api
+  - metalpool.core.constraints
   - metalpool.core.wait
   - metalpool.core.attributes
   - metalpool.core.attributes.actiongroup_api
 attributes:
   check_mode:
     support: full
-    details: [Whether a node would fit is not predicted.]
+    details: [Says which node would be taken, if it were acquired at that moment.]
   diff_mode:
     support: full
   idempotent:
@@ -45,33 +47,19 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  mem:
-    description: At least this memory, such as V(32G), V(32GiB) or V(32768M), which are all the same.
-    type: str
-  cpus:
-    description: At least this number of threads.
-    type: str
-  arch:
-    description: Architecture, such as V(amd64) or V(arm64).
-    type: str
-  tag:
-    description: A tag that the node must have, or several with commas between them.
-    type: str
-  zone:
-    description: Zone that the node must be in.
-    type: str
-  pool:
-    description: Pool that the node must belong to.
-    type: str
-  node:
-    description: The node of this name and no other.
-    type: str
-  constraints:
+  count:
     description:
-      - Constraints by name, for those that have no option here. The options win over it.
-      - The service refuses a name that it does not know.
-    type: dict
-    default: {}
+      - Acquires so many nodes at once, or none. Each is an allocation of its own, O(name) with C(-1), C(-2), ... after it, and all
+        of them are a set of that name. Not given, one node is acquired.
+      - A set does not stand in line; O(queue) means nothing for it.
+      - With O(state=absent), a set of the name is released whether this is given or not.
+    type: int
+  min_count:
+    description: With O(count), so many nodes at least are enough.
+    type: int
+  same:
+    description: With O(count), what all nodes share, such as V(zone), V(rack), V(pool) or V(fabric), or several of these.
+    type: raw
   image:
     description:
       - Image to deploy.
@@ -214,6 +202,25 @@ EXAMPLES = r"""
     lease: 24h
     extend: true
 
+- name: A GPU machine, with a fast disk for / and four large ones, near the file server if possible
+  metalpool.core.allocation:
+    name: train1
+    mem: 256G..1T
+    devices: 2 x gpu model=A100
+    disks: 500G nvme, 4 x hdd 4T..
+    prefer: zone=row-4
+    not_tags: noisy
+    image: debian-13
+
+- name: Eight machines in one zone, or none
+  metalpool.core.allocation:
+    name: cluster
+    count: 8
+    same: zone
+    where: facts.cpu.model is search('EPYC')
+    image: debian-13
+  register: cluster
+
 - name: Give it back, erased
   metalpool.core.allocation:
     name: web1
@@ -222,7 +229,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 allocation:
-  description: The allocation; only what was asked for, in check mode, when it would be made.
+  description: The allocation, of a set the first; in check mode, when it would be made, what was asked for and RV(allocation.node).
   returned: success, except for an allocation that was absent already
   type: dict
   contains:
@@ -276,6 +283,23 @@ allocation:
       description: Id of the latest operation, null when there was none.
       returned: always
       type: str
+allocations:
+  description: All allocations of the set.
+  returned: with O(count), and when a set was released
+  type: list
+  elements: dict
+candidates:
+  description:
+    - Nodes that would be taken, best first, with C(node), C(zone), C(pool), C(cost), C(cost_parts), C(preferences), C(root_disk),
+      C(last_used_at).
+  returned: in check mode, when an allocation would be made
+  type: list
+  elements: dict
+operations:
+  description: The releases of the set's allocations; as they ended, with O(wait).
+  returned: when a set was released
+  type: list
+  elements: dict
 operation:
   description: The deploy or release that this run started or joined; as it ended, with O(wait).
   returned: when there is one
@@ -296,22 +320,17 @@ from ansible_collections.metalpool.core.plugins.module_utils._module import (
     wait_for_operation,
 )
 from ansible_collections.metalpool.core.plugins.module_utils._ssh_keys import KeyFileError, default_keys, read_keys
+from ansible_collections.metalpool.core.plugins.module_utils._wanted import WANTED_SPEC, wanted
 
-CONSTRAINTS = ("mem", "cpus", "arch", "tag", "zone", "pool", "node")
 DEPLOYABLE = ("allocated", "failed")
 LEASE = ("lease", "until")
+_NOT_PLANNED = ("name", "hostname", "note", "annotations", "wait", "wait_timeout")
 
 
 def find(api: Api, name: str | None) -> dict[str, t.Any] | None:
     """The allocation that is held under this name."""
     found = api.find(f"/allocations/{segment(name)}") if name else None
     return None if found is None or found["state"] == "released" else found
-
-
-def constraints(params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What the node must have, in the user's own words."""
-    asked = {**params["constraints"], **{key: params[key] for key in CONSTRAINTS}}
-    return {key: value for key, value in asked.items() if value not in (None, "")}
 
 
 def credentials(params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -336,12 +355,13 @@ class NoImage(Exception):
     """No image was named and there is not one that is meant for sure; the text lists what there is."""
 
 
-def default_image(images: t.Iterable[dict[str, t.Any]], arch: str | None) -> str:
+def default_image(images: t.Iterable[dict[str, t.Any]], arch: t.Any) -> str:
     """The image of the highest version, when all that are for the architecture are of one operating system.
 
     :raises NoImage: there are several operating systems, or no image at all
     """
-    fitting = [image for image in images if arch in (None, "", image["arch"])]
+    named = arch.replace(" ", "").split(",") if isinstance(arch, str) else arch
+    fitting = [image for image in images if not arch or image["arch"] in named]
     if len({(image["os"], image["arch"]) for image in fitting}) != 1:
         names = ", ".join(sorted(image["name"] for image in fitting)) or "none; register one with metalpool.core.image"
         raise NoImage(f"image is not given, and it is not clear which one is meant; allowed: {names}")
@@ -372,25 +392,35 @@ def post_with_keys(api: Api, path: str, asked: dict[str, t.Any]) -> Answer:
     return api.post(path, {**asked, "credentials": who})
 
 
-def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
-    """Acquire a node and start its deploy."""
+def request(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
+    """What the service is asked for."""
     params = module.params
-    asked = {"constraints": constraints(params), "deploy": params["deploy"], **deployment(params)}
-    asked.update({key: params[key] for key in ("name", "note", "addresses", *LEASE) if params[key]})
+    asked = {**wanted(params), "deploy": params["deploy"], **deployment(params)}
+    asked.update({key: params[key] for key in ("name", "count", "min_count", "same", "note", "addresses", *LEASE) if params[key]})
     if any(value is not None for value in params["annotations"].values()):
         asked["annotations"] = written({}, params)["annotations"]
-    if params["queue"]:
+    if params["queue"] and not params["count"]:
         asked["wait"] = True
         if params["queue_timeout"]:
             asked["wait_timeout"] = params["queue_timeout"]
     if params["deploy"] and not params["image"]:
         asked["image"] = default_image(api.items("/images"), params["arch"])
+    return asked
+
+
+def create(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
+    """Acquire a node, or a set of them, and start what deploys them."""
+    asked = request(module, api)
     public = {key: value for key, value in asked.items() if key != "credentials"}
-    diff = {"before": {}, "after": public}
+    result: dict[str, t.Any] = {"changed": True, "diff": {"before": {}, "after": public}}
     if module.check_mode:
-        return {"changed": True, "allocation": public, "diff": diff}
-    answer = post_with_keys(api, "/allocations", asked)
-    return {"changed": answer.status in (201, 202), "allocation": answer.json, "diff": diff}
+        plan = {key: value for key, value in public.items() if key not in _NOT_PLANNED}
+        candidates = api.post("/allocation-plans", plan).json["candidates"]
+        return {**result, "allocation": {**public, "node": candidates[0]["node"]}, "candidates": candidates}
+    answer = post_with_keys(api, "/allocation-sets" if "count" in asked else "/allocations", asked)
+    items = answer.json["items"] if "count" in asked else [answer.json]
+    of_a_set = {"allocations": items} if "count" in asked else {}
+    return {**result, "changed": answer.status in (201, 202), "allocation": items[0], **of_a_set}
 
 
 def deploy(module: AnsibleModule, api: Api, allocation: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -474,30 +504,55 @@ def wait_in_line(module: AnsibleModule, api: Api, result: dict[str, t.Any]) -> N
 
 
 def present(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
-    """Make sure that there is an allocation, deployed when asked for."""
+    """Make sure that there is an allocation, deployed when asked for; or a set of them."""
+    if module.params["count"]:
+        return present_set(module, api)
     allocation = find(api, module.params["name"])
     extended = None
     if allocation is not None and module.params["extend"]:
         extended = extend(module, api, allocation)
         allocation = extended["allocation"]
-    if allocation is None:
+    result = create(module, api) if allocation is None else settle(module, api, allocation, extended)
+    wait_in_line(module, api, result)
+    return follow(module, api, result)
+
+
+def present_set(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
+    """Make sure that there is a set of allocations; those that are not deployed, though asked for, are deployed."""
+    name = module.params["name"]
+    held = api.find(f"/allocation-sets/{segment(name)}") if name else None
+    if held is None:
         result = create(module, api)
-    elif allocation["state"] == "releasing":
+        results = [{"allocation": one} for one in result.get("allocations", [])]
+    else:
+        results = [settle(module, api, one) for one in held["items"]]
+        result = {"changed": any(one["changed"] for one in results), "diff": {"before": {}, "after": {}}}
+    if results:
+        result["allocations"] = [follow(module, api, one)["allocation"] for one in results]
+        result["allocation"] = result["allocations"][0]
+    return result
+
+
+def settle(
+    module: AnsibleModule, api: Api, allocation: dict[str, t.Any], done: dict[str, t.Any] | None = None
+) -> dict[str, t.Any]:
+    """Bring an allocation that is there to what was asked for.
+
+    :param done: the result of what was done to it already
+    """
+    if allocation["state"] == "releasing":
         module.fail_json(
             msg=f"the allocation {allocation['name']} is being released; wait until it is gone, or take another name",
             allocation=allocation,
         )
-    elif module.params["deploy"] and (
+    if module.params["deploy"] and (
         allocation["state"] in DEPLOYABLE or (allocation["state"] == "active" and module.params["redeploy"])
     ):
         noted = annotate(module, api, allocation)
-        result = deploy(module, api, noted["allocation"])
-    else:
-        if not extended:
-            keep(module, allocation)
-        result = also(annotate(module, api, allocation), extended)
-    wait_in_line(module, api, result)
-    return follow(module, api, result)
+        return deploy(module, api, noted["allocation"])
+    if done is None:
+        keep(module, allocation)
+    return also(annotate(module, api, allocation), done)
 
 
 def follow(module: AnsibleModule, api: Api, result: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -516,7 +571,7 @@ def absent(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     """Release the allocation, and wait until its node is erased."""
     allocation = find(api, module.params["name"])
     if allocation is None:
-        return {"changed": False}
+        return absent_set(module, api)
     changed = allocation["state"] != "releasing"
     diff = {"before": {"state": allocation["state"]}, "after": {"state": "released"} if changed else {}}
     result: dict[str, t.Any] = {"changed": changed, "allocation": allocation, "diff": diff}
@@ -532,14 +587,34 @@ def absent(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     return result
 
 
+def absent_set(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
+    """Release all that is held of a set, and wait until every node is erased."""
+    path = f"/allocation-sets/{segment(module.params['name'])}"
+    held = api.find(path)
+    if held is None:
+        return {"changed": False}
+    before = sorted({one["state"] for one in held["items"]})
+    changed = before != ["releasing"]
+    diff = {"before": {"states": before}, "after": {"states": ["released"]} if changed else {}}
+    result: dict[str, t.Any] = {"changed": changed, "allocations": held["items"], "diff": diff}
+    if not module.check_mode:
+        result["operations"] = (api.delete(path).json or {}).get("items", [])
+        if module.params["wait"]:
+            limit = module.params["wait_timeout"]
+            result["operations"] = [wait_for_operation(api, one["id"], limit) for one in result["operations"]]
+    return result
+
+
 def main() -> None:
     """Run the module."""
     module = make_module(
         {
             "name": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            **{key: {"type": "str"} for key in CONSTRAINTS},
-            "constraints": {"type": "dict", "default": {}},
+            **WANTED_SPEC,
+            "count": {"type": "int"},
+            "min_count": {"type": "int"},
+            "same": {"type": "raw"},
             "image": {"type": "str"},
             "deploy": {"type": "bool", "default": True},
             "redeploy": {"type": "bool", "default": False},
@@ -572,6 +647,7 @@ def main() -> None:
         },
         required_if=[("state", "absent", ("name",)), ("extend", True, ("name",)), ("extend", True, LEASE, True)],
         mutually_exclusive=[LEASE],
+        required_by={"min_count": ("count",), "same": ("count",)},
     )
     with connected(module) as api:
         try:

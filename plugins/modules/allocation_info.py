@@ -30,6 +30,9 @@ options:
   name:
     description: Only the allocation of this name. One that does not exist is an empty list, not an error.
     type: str
+  set:
+    description: Only the allocations that were acquired at once under this name.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -78,14 +81,14 @@ from ansible_collections.metalpool.core.plugins.module_utils._module import conn
 
 def main() -> None:
     """Run the module."""
-    module = make_module({"name": {"type": "str"}})
+    module = make_module({"name": {"type": "str"}, "set": {"type": "str"}}, mutually_exclusive=[("name", "set")])
     name = module.params["name"]
     with connected(module) as api:
         if name:
             found = api.find(f"/allocations/{segment(name)}")
             allocations = [] if found is None else [found]
         else:
-            allocations = list(api.items("/allocations"))
+            allocations = list(api.items("/allocations", set=module.params["set"]))
         module.exit_json(changed=False, allocations=allocations)
 
 

@@ -192,6 +192,19 @@ class World:
         image: dict[str, Any] = self.post("/images", body)
         return image
 
+    def plan(self, *, token: str | None = None, expect: int = 200, **wanted: Any) -> Any:
+        """What an allocation would get; ``picks`` has the names only."""
+        body = {"deploy": False} | wanted
+        return self.ask("POST", "/allocation-plans", body, token=token or self.user, expect=expect)
+
+    def picks(self, prefer: Any = None, **constraints: Any) -> list[str]:
+        """The nodes that fit, best first."""
+        answer = self.call("POST", "/allocation-plans", {"deploy": False, "prefer": prefer, "constraints": constraints})
+        if answer.status_code == 409 and answer.get_json()["type"] == "nothing-fits":
+            return []
+        assert answer.status_code == 200, answer.text
+        return [one["node"] for one in answer.get_json()["candidates"]]
+
     def acquire(self, name: str | None = None, *, token: str | None = None, expect: int = 201, **wanted: Any) -> Any:
         body = {"image": "debian-12", "credentials": {"ssh_keys": [KEY]}} | wanted
         if name:
@@ -206,9 +219,10 @@ def facts(
     arch: str = "amd64",
     firmware: str = "uefi",
     disks: list[tuple[str, str, int]] | None = None,
+    parts: dict[str, Any] | None = None,
     **system: Any,
 ) -> dict[str, Any]:
-    """A facts document; disks are (serial, kind, size in GiB)."""
+    """A facts document; disks are (serial, kind, size in GiB), ``parts`` is what else is in it."""
     found = [("D1", "ssd", 6)] if disks is None else disks
     return {
         "system": {"vendor": "Acme", "product": "Box", "serial": "S", "uuid": None} | system,
@@ -223,7 +237,7 @@ def facts(
         "interfaces": [],
         "bmc": {"firmware": "1.0", "mac": None},
         "boot": {"order": ["0001"]},
-    }  # fmt: skip
+    } | (parts or {})  # fmt: skip
 
 
 class Work:

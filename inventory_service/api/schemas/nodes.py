@@ -169,7 +169,15 @@ class Node(Answer):
     arch: str
     firmware: str | None
     cpus: int | None
+    cpu_mhz: int | None
     memory_bytes: int | None
+    storage_bytes: int | None
+    numa_nodes: int | None
+    link_mbps: int | None
+    gpus: int
+    tpm: str | None
+    cost: float
+    recent_failures: int
     power_state: str
     comment: str
     annotations: Document
@@ -184,6 +192,34 @@ class Node(Answer):
     created_at: datetime
     updated_at: datetime
     version: int
+
+
+class NumaOut(Answer):
+    number: int
+    cpus: int
+    memory_bytes: int | None
+
+
+class DeviceOut(Answer):
+    """A PCI or USB device; ids and class in hex digits."""
+
+    bus: str
+    address: str | None
+    pci_class: str | None
+    class_name: str | None
+    vendor_id: str | None
+    product_id: str | None
+    vendor: str | None
+    product: str | None
+    driver: str | None
+    gpu: bool
+
+
+class WholeNode(Node):
+    """A physical server with all its parts."""
+
+    numa: list[NumaOut]
+    devices: list[DeviceOut]
 
 
 class Nodes(Answer):

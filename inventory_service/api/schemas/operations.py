@@ -73,6 +73,12 @@ class Operation(Answer):
     revision: int
 
 
+class OperationsOfSet(Answer):
+    """What was asked for with a whole set of allocations."""
+
+    items: list[Operation]
+
+
 class Operations(Answer):
     items: list[Operation]
     next: str | None

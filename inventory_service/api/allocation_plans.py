@@ -1,0 +1,53 @@
+"""Allocation plans: what an allocation would get, without taking it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from inventory_service.api.authentication import by_token, caller, needs, services
+from inventory_service.api.leases import lease_of
+from inventory_service.api.schemas.allocations import AllocationPlan, AllocationPlanIn
+from inventory_service.pick import best, understand
+from inventory_service.plan import candidates
+from inventory_service.refusals import refusal
+from inventory_service.sets import check_set, choose, why_no_set
+from inventory_service.wanted import Wanted, WantedSet
+from inventory_service.where import Search
+
+bp = APIBlueprint("allocation_plans", __name__, url_prefix="/api/v1", tag="Allocations")
+by_token(bp, "admin", "user")
+
+CANDIDATES = 5
+
+
+@bp.post("/allocation-plans")
+@bp.input(AllocationPlanIn, arg_name="wanted")
+@bp.output(AllocationPlan)
+@needs("anyone")
+def plan_allocation(wanted: AllocationPlanIn) -> dict[str, Any]:
+    """Show which nodes an allocation would get, best first, and why. Nothing is written, nothing is held.
+
+    When nothing fits, the answer is the one that the allocation would get.
+    """
+    parts, who = services(), caller()
+    asked = Wanted.of(wanted.model_dump() | {"lease": lease_of(wanted)})
+    several = WantedSet(asked, wanted.count, wanted.min_count or wanted.count, wanted.same) if wanted.count else None
+    if several:
+        check_set(several)
+    whole = several is not None and bool(wanted.same or wanted.spread)
+    search = Search(parts, who, asked, wanted.count or 1, whole)
+    for narrowing in search.narrowings():
+        with parts.database.read() as session:
+            request = understand(session, who, asked, several.least if several else 1)
+            ids = list(session.scalars(best(request, *narrowing, limit=CANDIDATES)))
+            if several:
+                ids = next(choose(session, several, request, *narrowing), [])
+            if ids:
+                return {"candidates": candidates(session, asked, request, ids)}
+    with parts.database.read() as session:
+        request = understand(session, who, asked, several.least if several else 1)
+        if several:
+            raise why_no_set(session, who, several, request, search.excluded())
+        raise refusal(session, who, asked, request, by_expression=search.excluded())

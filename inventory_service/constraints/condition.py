@@ -1,0 +1,54 @@
+"""One thing that a node must have, as SQL, and what is known of it for the pick and for explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
+
+
+@dataclass(frozen=True)
+class Least:
+    """What every node that meets a constraint has at least; sizes in bytes. From it follows the least that it costs."""
+
+    cpus: int = 0
+    memory_bytes: int = 0
+    storage_bytes: int = 0
+    gpus: int = 0
+
+    def and_also(self, other: Least) -> Least:
+        """What a node has at least that meets both."""
+        return Least(**{one.name: max(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)})
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of a node and the range that it has to be in, so that it can be said how much is missing.
+
+    :param column: the node's number
+    :param say: an amount in words, such as ``4 GiB of memory``
+    """
+
+    column: InstrumentedAttribute[Any]
+    least: int | None
+    most: int | None
+    say: Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """One thing that a node must have.
+
+    :param name: how the user calls it
+    :param value: the user's own words
+    :param condition: SQL over the table of nodes
+    """
+
+    name: str
+    value: str
+    condition: ColumnElement[bool]
+    least: Least = Least()
+    quantity: Quantity | None = None

@@ -1,0 +1,82 @@
+"""``interfaces``: network interfaces by what they are connected to and what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, true
+from sqlalchemy.orm import Session
+
+from inventory_service.constraints.columns import within
+from inventory_service.constraints.condition import Constraint
+from inventory_service.constraints.entries import Entry, parse_entries
+from inventory_service.constraints.matching import Demand, can_be_met
+from inventory_service.constraints.networks import FINDERS, Finder
+from inventory_service.constraints.words import LINK, one_of, parse_range, parse_tags, text_of
+from inventory_service.models import Interface, InterfaceTag
+
+EXAMPLE = "subnet=lab speed=10G, 2 x 25G driver=mlx5_core"
+_YES_NO = {"true": True, "yes": True, "up": True, "false": False, "no": False, "down": False}
+_KINDS = {"physical": "physical"}
+
+
+def _network(finder: Finder) -> Callable[[Session, str, Any], ColumnElement[bool]]:
+    return lambda session, field, value: Interface.vlan_id.in_(finder(session, field, value))
+
+
+def _speed(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
+    return within(Interface.speed_mbps, *parse_range(field, value, LINK))
+
+
+def _driver(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
+    return func.lower(Interface.driver) == text_of(field, value).lower()
+
+
+def _name(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
+    return Interface.name == text_of(field, value)
+
+
+def _kind(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
+    one_of(field, value, _KINDS)
+    return true()
+
+
+def _tags(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
+    wanted = parse_tags(field, value)
+    at = InterfaceTag.interface_id == Interface.id
+    return and_(*(exists().where(at, InterfaceTag.tag == tag).correlate(Interface) for tag in wanted))
+
+
+def _link(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
+    [up, *_] = one_of(field, str(value) if isinstance(value, bool) else value, _YES_NO)
+    return Interface.link.is_(up)
+
+
+_KEYS: Mapping[str, Callable[[Session, str, Any], ColumnElement[bool]]] = {
+    **{name: _network(finder) for name, finder in FINDERS.items()},
+    "speed": _speed,
+    "driver": _driver,
+    "name": _name,
+    "kind": _kind,
+    "tag": _tags,
+    "tags": _tags,
+    "link": _link,
+}
+"""``kind`` is always physical: bonds, bridges and VLANs of an installed system are not the node's hardware."""
+
+
+def _bare(word: str) -> tuple[str, Any] | None:
+    return ("speed", word) if word[:1].isdigit() or word.startswith("..") else None
+
+
+def interfaces(session: Session, field: str, name: str, value: Any) -> list[Constraint]:
+    """The node has different interfaces for all entries."""
+    entries = parse_entries(field, value, _KEYS, _bare, EXAMPLE)
+
+    def condition(entry: Entry) -> ColumnElement[bool]:
+        parts = (_KEYS[key](session, f"{entry.field}.{key}", one) for key, one in entry.values.items())
+        return and_(true(), *parts)
+
+    met = can_be_met(Interface.node_id, [Demand(one.count, condition(one)) for one in entries])
+    return [Constraint(name, ", ".join(str(one) for one in entries), met)]

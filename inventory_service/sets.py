@@ -1,0 +1,167 @@
+"""Several nodes at once: all of them or none, in one transaction, near one another or spread."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.orm import Session
+
+from inventory_service import quotas
+from inventory_service.allocate import keep
+from inventory_service.apart import PLACES, places
+from inventory_service.auth import Caller, check_name
+from inventory_service.explain import IN_USE, ByExpression, Together
+from inventory_service.hostnames import check_hostname
+from inventory_service.models import Allocation, Node
+from inventory_service.pick import READY, Request, best, hold, may_be_picked
+from inventory_service.problems import Conflict, Invalid, Problem
+from inventory_service.refusals import refusal
+from inventory_service.states import advance_chosen
+from inventory_service.wanted import WantedSet
+
+_TRIES = 3
+
+
+def existing_set(session: Session, caller: Caller, name: str) -> list[Allocation]:
+    """The allocations that this user holds under the name of a set.
+
+    :raises Conflict: the name is another user's
+    """
+    held = (Allocation.set_name == name) & (Allocation.state != "released")
+    found = list(session.scalars(select(Allocation).where(held).order_by(Allocation.id)))
+    if any(one.user_id != caller.user_id for one in found):
+        raise Conflict(f"the name {name!r} is taken by another user's set: choose another", field="name", value=name)
+    return found
+
+
+def check_set(wanted: WantedSet) -> None:
+    """Refuse what no set can be.
+
+    :raises Invalid: more at least than at most, or nodes in the same place that are to be spread over it
+    """
+    if wanted.least > wanted.count:
+        raise Invalid("min_count", wanted.least, f"it is more than count, {wanted.count}", f"1 to {wanted.count}")
+    if wanted.each.addresses and wanted.count > 1:
+        raise Invalid("addresses", dict(wanted.each.addresses), "an address has one holder: ask for it with one node")
+    both = set(places("same", wanted.same)) & set(places("spread", wanted.each.spread))
+    if both:
+        raise Invalid("spread", wanted.each.spread, f"same and spread cannot both be {', '.join(sorted(both))}")
+
+
+def take_set(
+    session: Session, caller: Caller, wanted: WantedSet, request: Request, *more: ColumnElement[bool]
+) -> list[Allocation]:
+    """Take as many nodes as are wanted, or at least as many as have to be; none when there are not so many.
+
+    :param request: what ``understand`` made of ``wanted.each``
+    :param more: what every node has to meet besides
+    :raises QuotaUsedUp: together they are more than the user may hold
+    """
+    name = check_name("name", wanted.each.name) if wanted.each.name else f"s-{secrets.token_hex(4)}"
+    ids = _held_ids(session, wanted, request, more)
+    if not ids:
+        return []
+    moved = {one.id: one for one in advance_chosen(session, select(Node.id).where(Node.id.in_(ids)), "ready", "allocate")}
+    taken = []
+    for number, node_id in enumerate(ids, 1):
+        each = replace(wanted.each, name=check_name("name", f"{name}-{number}"), hostname=_hostname(wanted, name, number))
+        taken.append(keep(session, caller, each, request, moved[node_id], set_name=name))
+    if quotas.exceeded(session, caller.user_id, {one.pool_id for one in moved.values()}):
+        raise quotas.refuse(session, caller.user_id)
+    return taken
+
+
+def _hostname(wanted: WantedSet, name: str, number: int) -> str:
+    base = wanted.each.hostname or name.replace("_", "-").replace(".", "-")
+    label, dot, domain = base.partition(".")
+    return check_hostname("hostname", f"{label}-{number}{dot}{domain}")
+
+
+def _held_ids(
+    session: Session, wanted: WantedSet, request: Request, more: Sequence[ColumnElement[bool]]
+) -> list[int]:
+    """The best nodes, held until the transaction ends. When others take some of them meanwhile, the next best are looked
+    for; what is held too much goes free with the transaction."""
+    for _unused in range(_TRIES):
+        for ids in choose(session, wanted, request, *more):
+            free = select(Node.id).where(Node.id.in_(ids), *may_be_picked())
+            held = set(session.scalars(hold(free)))
+            if len(held) >= wanted.least:
+                return [one for one in ids if one in held]
+    return []
+
+
+def choose(
+    session: Session, wanted: WantedSet, request: Request, *more: ColumnElement[bool]
+) -> Iterator[list[int]]:
+    """Nodes that would do together, the best choice first; nothing is held."""
+    same = places("same", wanted.same)
+    if not same:
+        ids = list(session.scalars(_spread(wanted, request, *more)))
+        if len(ids) >= wanted.least:
+            yield ids
+        return
+    for shared in session.execute(_places_by_worth(wanted, request, same, more)).all():
+        there = [PLACES[place] == key for place, key in zip(same, shared, strict=False)]
+        ids = list(session.scalars(_spread(wanted, request, *more, *there)))
+        if len(ids) >= wanted.least:
+            yield ids
+
+
+def _fitting(request: Request, more: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    return [*may_be_picked(), *request.conditions, *more]
+
+
+def _spread(wanted: WantedSet, request: Request, *more: ColumnElement[bool]) -> Select[int]:
+    """The best nodes; spread ones come by turns, from each place its best first."""
+    keys = [PLACES[place] for place in places("spread", wanted.each.spread)]
+    if not keys:
+        return best(request, *more, limit=wanted.count)
+    turns = [func.row_number().over(partition_by=key, order_by=request.order).label(f"turn{index}") for index, key in enumerate(keys)]
+    query = select(Node.id).where(*_fitting(request, more)).order_by(*turns, *request.order)
+    return query.limit(wanted.count)
+
+
+def _places_by_worth(
+    wanted: WantedSet, request: Request, same: Sequence[str], more: Sequence[ColumnElement[bool]]
+) -> Select[Any]:
+    """The places with enough nodes: first those that have all, then those whose best nodes waste least."""
+    keys = [PLACES[place].label(place) for place in same]
+    turn = func.row_number().over(partition_by=[PLACES[place] for place in same], order_by=request.order).label("turn")
+    ranks = [rank.label(f"rank{index}") for index, rank in enumerate(request.ranks)]
+    known = [PLACES[place].is_not(None) for place in same]
+    nodes = select(*keys, *ranks, Node.cost, turn).where(*_fitting(request, more), and_(*known)).subquery()
+    shared = [nodes.c[place] for place in same]
+    return (
+        select(*shared)
+        .where(nodes.c.turn <= wanted.count)
+        .group_by(*shared)
+        .having(func.count() >= wanted.least)
+        .order_by(func.count().desc(), *(func.sum(nodes.c[one.name]) for one in ranks), func.sum(nodes.c.cost), *shared)
+    )
+
+
+def why_no_set(
+    session: Session, caller: Caller, wanted: WantedSet, request: Request, by_expression: ByExpression | None
+) -> Problem:
+    """The answer to a request for a set that cannot be met now."""
+    same = places("same", wanted.same)
+    together = None
+    if same:
+        now, ever = _most_in_one(session, request, same, READY), _most_in_one(session, request, same, READY | IN_USE)
+        together = Together(" and ".join(same), now, ever)
+    return refusal(
+        session, caller, wanted.each, request, wanted.least, by_expression=by_expression, together=together
+    )
+
+
+def _most_in_one(session: Session, request: Request, same: Sequence[str], state: ColumnElement[bool]) -> int:
+    keys = [PLACES[place].label(place) for place in same]
+    nodes = select(*keys).where(Node.locked.is_(False), state, *request.conditions).subquery()
+    shared = [nodes.c[place] for place in same]
+    counts = select(func.count().label("nodes")).where(*(one.is_not(None) for one in shared)).group_by(*shared).subquery()
+    return session.scalar(select(func.max(counts.c.nodes))) or 0
