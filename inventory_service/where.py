@@ -87,7 +87,7 @@ class Search:
     def _evaluate(self, expression: str, ids: Sequence[int]) -> list[tuple[int, int]]:
         """Id and version of the nodes that match."""
         with self._services.database.read() as session:
-            versions = dict(session.execute(select(Node.id, Node.version).where(Node.id.in_(ids))).tuples())
+            versions: dict[int, int] = dict(session.execute(select(Node.id, Node.version).where(Node.id.in_(ids))).all())
             known = expressions.documents(session, ids, sandbox.names(expression))
         ids = [one for one in ids if one in known]
         began = time.monotonic()

@@ -18,8 +18,8 @@ def _rows(world: World, *zones: str) -> None:
 
 
 def _set(world: World, name: str | None = None, *, expect: int = 201, **wanted: Any) -> Any:
-    body = {"deploy": False, "name": name} | wanted
-    return world.ask("POST", "/allocation-sets", body, token=wanted.pop("token", world.user), expect=expect)
+    token = wanted.pop("token", world.user)
+    return world.ask("POST", "/allocation-sets", {"deploy": False, "name": name} | wanted, token=token, expect=expect)
 
 
 def _nodes(answer: dict[str, Any]) -> list[str]:
