@@ -30,7 +30,7 @@ NAMES = {
 }  # fmt: skip
 BODIES: Mapping[str, dict[str, Any]] = {
     "nodes.patch_node": {"comment": "x"},
-    "nodes.take_node_out": {"verb": "set_aside", "comment": "x"},
+    "nodes.change_state": {"verb": "set_aside", "comment": "x"},
     "node_details.request_by_node": {"kind": "release"},
 }
 """What makes a request of a view that is not for everyone a sensible one."""
