@@ -66,6 +66,10 @@ class Request:
         """The best first: preferences, then what wastes least, then what was used longest ago."""
         return [*self.ranks, Node.cost, Node.idle_since, Node.id]
 
+    def strictly(self) -> Request:
+        """The request whose preferences are constraints: the index then leads straight to the best node."""
+        return replace(self, constraints=[*self.constraints, *self.preferences], preferences=())
+
     def root_is_unclear(self) -> bool:
         """Whether a node is excluded when it is not clear which of its disks an image goes to."""
         return any(one.value == CLEAR_ROOT for one in self.constraints)
@@ -123,6 +127,8 @@ def best(request: Request, *more: ColumnElement[bool], limit: int | None = 1) ->
     :param more: what a node has to meet besides, such as ``Node.id == 7``
     """
     query = select(Node.id).where(*may_be_picked(), *request.conditions, *more).order_by(*request.order)
+    if not more and all(one.name != "node" for one in request.constraints):
+        query = query.with_hint(Node, "INDEXED BY ix_node_free", "sqlite")
     return query if limit is None else query.limit(literal_column(str(limit)))
 
 
@@ -134,14 +140,11 @@ def hold(query: Select[int]) -> Select[int]:
 def pick(session: Session, request: Request, *more: ColumnElement[bool]) -> Moved | None:
     """Take the best node: it is ``allocated`` when this answers; None when none is free.
 
-    A node that meets all preferences is looked for first, because the index then leads straight to it. Nodes that another
-    transaction holds at this moment are passed over. When that leaves none, they are waited for: the other transaction
-    may give up, and a no has to be true.
+    A node that meets all preferences is looked for first. Nodes that another transaction holds at this moment are passed
+    over. When that leaves none, they are waited for: the other transaction may give up, and a no has to be true.
     """
-    preferred = [one.condition for one in request.preferences]
-    attempts = [hold(best(request, *more, *preferred))] if preferred else []
-    for query in [*attempts, hold(best(request, *more))]:
-        moved = advance_chosen(session, query, "ready", "allocate")
+    for one in [request.strictly(), request] if request.preferences else [request]:
+        moved = advance_chosen(session, hold(best(one, *more)), "ready", "allocate")
         if moved:
             return moved[0]
     if session.scalar(best(request, *more)) is None:
