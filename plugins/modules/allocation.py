@@ -396,7 +396,8 @@ def request(module: AnsibleModule, api: Api) -> dict[str, t.Any]:
     """What the service is asked for."""
     params = module.params
     asked = {**wanted(params), "deploy": params["deploy"], **deployment(params)}
-    asked.update({key: params[key] for key in ("name", "count", "min_count", "same", "note", "addresses", *LEASE) if params[key]})
+    of_all = ("name", "count", "min_count", "same", "note", "addresses", *LEASE)
+    asked.update({key: params[key] for key in of_all if params[key]})
     if any(value is not None for value in params["annotations"].values()):
         asked["annotations"] = written({}, params)["annotations"]
     if params["queue"] and not params["count"]:
@@ -550,7 +551,7 @@ def settle(
     ):
         noted = annotate(module, api, allocation)
         return deploy(module, api, noted["allocation"])
-    if done is None:
+    if not done:
         keep(module, allocation)
     return also(annotate(module, api, allocation), done)
 
