@@ -24,7 +24,7 @@ from inventory_service.constraints.disks import Root
 from inventory_service.cost import hardware_cost, weights_of
 from inventory_service.images import find_image
 from inventory_service.models import Disk, Image, Node
-from inventory_service.rights import usable
+from inventory_service.rights import let_ask, usable
 from inventory_service.states import Moved, advance_chosen
 from inventory_service.wanted import Wanted
 
@@ -90,6 +90,7 @@ def understand(session: Session, caller: Caller, wanted: Wanted, count: int = 1)
     :param count: how many such nodes are wanted at once
     :raises Invalid: a constraint or an image that means nothing
     """
+    let_ask(session, caller)
     image = find_image(session, wanted.image) if wanted.image else None
     root = Root(wanted.root_disk, image.disk_bytes if image else 0)
     constraints = parse(session, wanted.constraints, root)

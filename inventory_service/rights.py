@@ -34,6 +34,7 @@ GRANTED = ("viewer", "user", "operator")
 """The roles that can be granted; ``none`` and these up to ``user`` can be a pool's default."""
 _OF_TOKENS = {"admin": "administrator", "worker": "none"}
 """What a token's own role makes of its user in every pool; a worker has its rack instead."""
+_ASKS = "who asks"
 _RANK = {role: rank for rank, role in enumerate(ROLES)}
 _USER: BindParameter[int] = bindparam("user")
 _FOUND: CompoundSelect[int, int | None, str] = union_all(
@@ -80,6 +81,23 @@ def rights_of(session: Session, caller: Caller) -> Rights:
     rights = Rights(roles)
     caller.kept_rights.append(rights)
     return rights
+
+
+def let_ask(session: Session, caller: Caller) -> None:
+    """Requests that are understood in this session are this caller's: names that the caller may not see mean nothing."""
+    session.info[_ASKS] = caller
+
+
+def named_nodes(session: Session) -> list[ColumnElement[bool]]:
+    """What a node has to meet to be named by who asks in this session."""
+    asks = session.info.get(_ASKS)
+    return visible(session, asks) if isinstance(asks, Caller) else []
+
+
+def named_pools(session: Session) -> list[ColumnElement[bool]]:
+    """What a pool has to meet to be named by who asks in this session."""
+    asks = session.info.get(_ASKS)
+    return visible_pools(session, asks) if isinstance(asks, Caller) else []
 
 
 def may(session: Session, caller: Caller, act: str, pool_id: int) -> bool:

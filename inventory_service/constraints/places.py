@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import exists, not_, select
+from sqlalchemy import ColumnElement, exists, not_, select
 from sqlalchemy.orm import Session
 
 from inventory_service.constraints.columns import Parser, words_of
@@ -12,14 +12,18 @@ from inventory_service.constraints.condition import Constraint
 from inventory_service.constraints.words import listed, parse_tags
 from inventory_service.models import Node, NodeTag, Pool, Zone
 from inventory_service.problems import Invalid
+from inventory_service.rights import named_nodes, named_pools
 
 
-def ids_of(session: Session, table: type[Any], what: str, field: str, value: Any) -> list[int]:
+def ids_of(
+    session: Session, table: type[Any], what: str, field: str, value: Any, *conditions: ColumnElement[bool]
+) -> list[int]:
     """The rows that a list of names means.
 
+    :param conditions: what a row has to meet to be named
     :raises Invalid: one of them is unknown
     """
-    known: dict[str, int] = dict(session.execute(select(table.name, table.id)).all())
+    known: dict[str, int] = dict(session.execute(select(table.name, table.id).where(*conditions)).all())
     names = listed(field, value, what)
     for name in names:
         if name not in known:
@@ -43,13 +47,14 @@ def zone(session: Session, field: str, name: str, value: Any) -> list[Constraint
 
 def pool(session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """In any of several pools."""
-    return [Constraint(name, words_of(value), Node.pool_id.in_(ids_of(session, Pool, "pool", field, value)))]
+    ids = ids_of(session, Pool, "pool", field, value, *named_pools(session))
+    return [Constraint(name, words_of(value), Node.pool_id.in_(ids))]
 
 
 def node(session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """Any of several nodes by name."""
     names = listed(field, value, "node")
-    known = set(session.scalars(select(Node.name).where(Node.name.in_(names))))
+    known = set(session.scalars(select(Node.name).where(Node.name.in_(names), *named_nodes(session))))
     for one in names:
         if one not in known:
             raise Invalid(field, value, f"there is no node {one!r}", "the name of a node, as GET /api/v1/nodes lists")

@@ -29,9 +29,10 @@ NAMES = {
     "ssh-keys": "of-a-test", "racks": "local", "tags": "rare",
 }  # fmt: skip
 BODIES: Mapping[str, dict[str, Any]] = {
-    "nodes.patch_node": {"comment": "x"},
-    "nodes.change_state": {"verb": "set_aside", "comment": "x"},
-    "node_details.request_by_node": {"kind": "release"},
+    "PATCH /nodes/m1": {"comment": "x"},
+    "POST /nodes/m1/state": {"verb": "set_aside", "comment": "x"},
+    "POST /nodes/m1/operations": {"kind": "release"},
+    "POST /allocations/web/extend": {"lease": "1h"},
 }
 """What makes a request of a view that is not for everyone a sensible one."""
 
@@ -91,7 +92,7 @@ def test_every_route_as_each_role(pool: World, monkeypatch: pytest.MonkeyPatch) 
         with pool.app.app_context():
             need = needed_role(endpoint) or ""
         for role, token in tokens.items():
-            answer = pool.call(method, path, BODIES.get(endpoint, {}) if method != "GET" else None, token=token)
+            answer = pool.call(method, path, BODIES.get(f"{method} {path}", {}) if method != "GET" else None, token=token)
             said = f"{method} {path} as {role}: {answer.status_code} {answer.text[:200]}"
             expected = REFUSED[need].get(role)
             if expected is None:
@@ -116,7 +117,13 @@ def test_what_one_may_not_see_does_not_exist(pool: World) -> None:
         refused = pool.acquire(token=token, expect=409)
         assert (refused["type"], refused["considered"]) == ("nothing-fits", 0)
         assert "m2" not in str(refused)
-    taken = pool.acquire("mine", token=_of(pool, "user"))
+    for constraint, there, nowhere in (("pool", "secret", "nowhere"), ("node", "m2", "nowhere"), ("not_pool", "secret", "nowhere")):
+        said = [pool.acquire(token=nobody, constraints={constraint: one}, expect=422) for one in (there, nowhere)]
+        assert said[0]["detail"].replace(there, nowhere) == said[1]["detail"]
+        assert said[0]["allowed"] == said[1]["allowed"]
+        assert "secret" not in said[0]["allowed"]
+    pool.acquire(token=viewer, constraints={"pool": "secret"}, expect=409)
+    taken = pool.acquire("mine", token=_of(pool, "user"), constraints={"pool": "secret"})
     assert taken["node"] == "m2"
     assert pool.get("/whoami", token=nobody)["pools"] == {"default": "user"}
     assert pool.get("/whoami", token=viewer)["pools"] == {"default": "user", "secret": "viewer"}
