@@ -28,7 +28,7 @@ PEERS_SECONDS = 10.0
 IMPOSSIBLE = {"mem": "64G", "cpus": 1024, "zone": "row-1"}
 HARD_TO_FIND = {
     "link_speed": {"link_speed": "100G"},
-    "disks": {"disks": ["10T:hdd:12"]},
+    "disks": {"disks": ["480G ssd", "12 x hdd 10T.."]},
     "gpus": {"gpus": 8},
     "tag": {"tag": "gpu"},
 }
@@ -59,7 +59,7 @@ class Bench:
 
     def run(self, work: Path) -> None:
         for database in self.databases:
-            cluster = Cluster(durable=True) if database == "PostgreSQL" else None
+            cluster = durable_cluster() if database == "PostgreSQL" else None
             try:
                 for nodes in self.sizes:
                     url = cluster.create() if cluster else ""
@@ -118,6 +118,15 @@ class Bench:
             peer.remove()
             if server:
                 server.remove()
+
+
+def durable_cluster() -> Cluster:
+    """A PostgreSQL whose commits reach the disk before they are answered."""
+    cluster = Cluster()
+    cluster.stop()
+    cluster.durable = True
+    cluster.start()
+    return cluster
 
 
 def peer_figures(peer: ironic.Ironic, clients: int) -> dict[str, float]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql as psycopg_sql
+from sqlalchemy import make_url
 
 from tests.benchmarks.recording import Recording, Statement
 
@@ -31,14 +32,17 @@ _EXPRESSIONS = {
 
 
 def _pgbench_script(recording: Recording) -> str:
-    lines = [r"\set own random(1, 9000000000000000)"]
-    for one in recording.statements:
+    lines = [r"\set own random(1, 9000000000000000)", r"\set picked_id 0"]
+    last = len(recording.statements) - 1
+    for place, one in enumerate(recording.statements):
         line = _PLACE.sub(lambda found, one=one: _value(one.parameters[found[1]], recording.own), one.sql).replace("%%", "%")
         line = " ".join(line.split())
         if line.startswith("INSERT INTO allocation ") and " RETURNING " not in line:
             line += " RETURNING allocation.id"
-        if "UPDATE node SET" in line:
-            line += r" \gset picked_"
+        if place == last:
+            lines.append(r"\endif")
+        if "UPDATE node SET" in line:  # none is left for whom all that fit are held by other clients at this moment
+            line += " \\aset picked_\n\\if :picked_id <> 0"
         elif line.startswith("INSERT INTO allocation "):
             line += r" \gset made_"
         else:
@@ -63,7 +67,7 @@ def _value(value: Any, own: dict[str, Any]) -> str:
 
 def pgbench(url: str, recordings: Sequence[Recording], clients: int, transactions: int) -> dict[str, float]:
     """Transactions a second of pgbench, with prepared statements, saying what was recorded."""
-    database, _, host = url.rpartition("/")[2].partition("?host=")
+    where = make_url(url)
     with tempfile.TemporaryDirectory(prefix="metalpool-pgbench-") as directory:
         files = []
         for number, recording in enumerate(recordings):
@@ -71,7 +75,8 @@ def pgbench(url: str, recordings: Sequence[Recording], clients: int, transaction
             file.write_text(_pgbench_script(recording))
             files += ["-f", str(file)]
         command = ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-t", str(transactions // clients), *files]
-        environment = {"PATH": os.environ["PATH"], "PGHOST": host, "PGUSER": "postgres", "PGDATABASE": database}
+        server = {"PGHOST": str(where.query["host"]), "PGUSER": "postgres", "PGDATABASE": str(where.database)}
+        environment = {"PATH": os.environ["PATH"]} | server
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and "abort" not in done.stderr, (done.stdout + done.stderr)[-3000:]
     rate = re.search(r"tps = ([0-9.]+) \(without", done.stdout)
@@ -85,9 +90,10 @@ def sqlite(database: Path, recordings: Sequence[Recording], transactions: int) -
     connection = sqlite3.connect(database, isolation_level=None)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8192"):
         connection.execute(f"PRAGMA {pragma}")
+    run = time.time_ns()
     started = time.perf_counter()
     for number, recording in zip(range(transactions), itertools.cycle(recordings), strict=False):
-        now = dict(recording.own) | {"key": f"bench-{number}", "name": f"b-{number}"}
+        now = dict(recording.own) | {"key": f"bench-{run}-{number}", "name": f"b-{number}"}
         instead = {theirs: now[name] for name, theirs in recording.own.items() if isinstance(theirs, str)}
         numbers = dict.fromkeys(("node_id", "allocation_id"))
         for place, one in enumerate(recording.statements):
@@ -117,8 +123,8 @@ def read(url: str, statements: Sequence[Statement]) -> float:
     if url.startswith("sqlite"):
         connection: Any = sqlite3.connect(url.removeprefix("sqlite:///"))
     else:
-        database, _, host = url.rpartition("/")[2].partition("?host=")
-        connection = psycopg.connect(dbname=database, host=host, user="postgres")
+        where = make_url(url)
+        connection = psycopg.connect(dbname=where.database, host=str(where.query["host"]), user="postgres")
     started = time.perf_counter()
     for one in statements:
         if one.sql not in ("BEGIN", "COMMIT", "ROLLBACK"):
