@@ -1,7 +1,7 @@
 """Stands in for get-pip.py where the network has only a package index: ansible-test downloads that file otherwise.
 
 ``python tests/utils/get_pip_shim.py --install`` puts a copy of this file where ansible-test looks first. Run as
-get-pip.py, it installs pip from the wheel that Python itself has in ensurepip.
+get-pip.py, it installs pip from the wheel that Python itself has in ensurepip, or that Debian keeps beside it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ if sys.argv[1:] == ["--install"]:
     for name in NAMES:
         shutil.copyfile(__file__, os.path.join(CACHE, name))
 else:
-    bundled = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))
+    places = (os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"), "/usr/share/python-wheels")
+    bundled = [wheel for place in places for wheel in glob.glob(os.path.join(place, "pip-*.whl"))]
     if not bundled:
         raise ImportError("this Python has no wheel of pip in ensurepip; install the package python3-venv")
     sys.path.insert(0, bundled[0])
