@@ -75,10 +75,10 @@ def hardware_cost(
     memory_bytes: int | None,
     storage_bytes: int | None,
     gpus: int | None,
-    weights: Mapping[str, float] = WEIGHTS,
+    weights: Mapping[str, float] | None = None,
 ) -> float:
     """The worth of hardware by its weights; of a request it is a lower bound for every node that fits."""
-    return sum(cost_parts(cpus, memory_bytes, storage_bytes, gpus, 0, weights).values(), start=0.0)
+    return sum(cost_parts(cpus, memory_bytes, storage_bytes, gpus, 0, weights or WEIGHTS).values(), start=0.0)
 
 
 def set_cost(session: Session, node: Node) -> None:

@@ -113,7 +113,7 @@ class _Process:
 
     def ask(self, question: str, seconds: float) -> str | None:
         """Its answer; None when it has died, or did not answer in time and was killed."""
-        to, of = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
+        to, of = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
         watchdog = threading.Timer(seconds, self._process.kill)
         watchdog.start()
         try:

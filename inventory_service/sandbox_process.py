@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import jinja2.debug  # noqa: F401 - jinja2 imports it when something fails, and then no file can be opened any more
+import jinja2.debug
 from jinja2 import ChainableUndefined
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
@@ -39,6 +39,8 @@ ALLOWED_TESTS = (
 OWN_TESTS = ("contains", "match", "search")
 
 READY = "ready"
+_LOADED_EARLY = (jinja2.debug,)
+"""jinja2 imports it when something fails, and then no file can be opened any more."""
 _WARM_UP = r"('\n' ~ 'é') is match('x') or [1] | map('upper') | sort | length > 'a'"
 """Makes Python load what it loads late, such as codecs: once the process is shut in it can open no file."""
 _PR_SET_PDEATHSIG = 1

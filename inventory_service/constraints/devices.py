@@ -52,7 +52,7 @@ def _driver(field: str, value: Any) -> ColumnElement[bool]:
 
 
 def _gpu(field: str, value: Any) -> ColumnElement[bool]:
-    [wanted, *_] = one_of(field, str(value) if isinstance(value, bool) else value, _YES_NO)
+    [wanted, *unused] = one_of(field, str(value) if isinstance(value, bool) else value, _YES_NO)
     return Device.gpu.is_(wanted)
 
 

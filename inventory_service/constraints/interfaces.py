@@ -49,7 +49,7 @@ def _tags(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
 
 
 def _link(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
-    [up, *_] = one_of(field, str(value) if isinstance(value, bool) else value, _YES_NO)
+    [up, *unused] = one_of(field, str(value) if isinstance(value, bool) else value, _YES_NO)
     return Interface.link.is_(up)
 
 

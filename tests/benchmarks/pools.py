@@ -131,5 +131,3 @@ class Pool:
     def close(self) -> None:
         self.service.stop()
         self._engine.dispose()
-
-

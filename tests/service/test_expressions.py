@@ -16,7 +16,8 @@ def test_a_document_has_every_name(still_world: World) -> None:
     still_world.add_node("m2")
     with still_world.services.database.read() as session:
         ids = session.scalars(select(Node.id).order_by(Node.name)).all()
-        first, second = documents(session, ids, NAMES).values()
+        found = documents(session, ids, NAMES)
+        first, second = [found[one] for one in ids]
     assert set(first) == set(second) == set(NAMES)
     assert (first["cpus"], first["zone"], first["pool"], first["tags"]) == (4, "z1", "default", ["by-hand"])
     assert first["facts"]["memory"]["bytes"] == 8 * GIB

@@ -59,7 +59,7 @@ def test_a_pool_whose_quota_is_used_up_is_left_out(still_world: World) -> None:
     world = _nodes(still_world, 2)
     world.ready_node("far", pool="other", cpus=64)
     _quota(world, nodes=1)
-    assert [_hold(world)["node"] for _ in range(2)] == ["m0", "far"]
+    assert [_hold(world)["node"] for unused in range(2)] == ["m0", "far"]
     assert _hold(world, expect=409)["type"] == "quota-used-up"
     assert _hold(world, constraints={"cpus": 1000}, expect=409)["type"] == "nothing-fits"
 
@@ -70,7 +70,7 @@ def test_ones_own_quota_comes_before_everybodys(still_world: World) -> None:
     _quota(world, nodes=2)
     for token, limit in ((world.user, 2), (world.other, 1)):
         assert world.get("/quotas", token=token)["items"][0]["limit"]["nodes"] == limit
-        for _ in range(limit):
+        for unused in range(limit):
             _hold(world, token=token)
         assert world.get("/quotas", token=token)["items"][0]["used"]["nodes"] == limit
     world.ask("DELETE", "/quotas/default/alice")

@@ -47,7 +47,7 @@ def test_one_users_repeated_mistake_counts_once(still_world: World) -> None:
 
 def test_no_rule_sets_nothing_aside_and_other_kinds_do_not_count(still_world: World) -> None:
     world = _world(still_world)
-    assert [_fail(world) for _ in range(3)] == ["ready"] * 3
+    assert [_fail(world) for unused in range(3)] == ["ready"] * 3
     world.ask("PUT", "/pools/default", {"set_aside": [RULE | {"kinds": ["release"]}]})
     assert _fail(world) == "ready"
 
@@ -98,7 +98,7 @@ def test_a_node_that_failed_is_picked_last_until_it_is_forgotten(still_world: Wo
 
 def test_a_person_says_that_it_is_fixed(still_world: World) -> None:
     world = _world(still_world, RULE)
-    for _ in range(2):
+    for unused in range(2):
         _fail(world)
     refused = world.post("/nodes/m1/state", {"verb": "mark_fixed", "comment": ""}, expect=422)
     assert refused["field"] == "comment"

@@ -113,7 +113,7 @@ def test_near_one_another_or_apart(rows: World) -> None:
 
 def test_a_dry_run_says_why_and_writes_nothing(rows: World) -> None:
     before = len(rows.events())
-    [best, second, *_] = rows.plan(prefer="mem=2G.., zone=c", constraints={"mem": "..2G"})["candidates"]
+    [best, second, *unused] = rows.plan(prefer="mem=2G.., zone=c", constraints={"mem": "..2G"})["candidates"]
     assert (best["node"], second["node"]) == ("a2", "b2")
     assert best["preferences"] == [
         {"constraint": "mem", "value": "2G..", "met": True},

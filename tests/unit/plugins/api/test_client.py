@@ -86,7 +86,7 @@ def test_repeats_when_the_connection_breaks(service: Service) -> None:
 def test_what_may_have_been_done_is_repeated_with_the_same_key(service: Service, reply: Reply) -> None:
     service.script(reply, Reply(201, {"name": "web"}), Reply(201, {"name": "db"}))
     one = api(service)
-    assert [one.post("/allocations", {}).json["name"] for _ in range(2)] == ["web", "db"]
+    assert [one.post("/allocations", {}).json["name"] for unused in range(2)] == ["web", "db"]
     keys = [{name.lower(): text for name, text in call.headers.items()}["idempotency-key"] for call in service.calls]
     assert keys[0] == keys[1] != keys[2]
 

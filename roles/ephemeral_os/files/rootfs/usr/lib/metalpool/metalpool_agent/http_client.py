@@ -51,7 +51,8 @@ def post(url: str, document: dict, timeout: float) -> tuple[int, dict]:
         f"POST {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
         f"User-Agent: metalpool-agent\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    family, kind, unused, unused, address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+    found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+    family, kind, address = found[0], found[1], found[4]
     connection = socket.socket(family, kind)
     try:
         connection.settimeout(timeout)
