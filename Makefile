@@ -5,7 +5,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/$(VENV)/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test test-quick test-long checks bench bench-pool clean
+.PHONY: help demo demo-clean test test-postgresql test-quick test-long checks bench bench-pool clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,14 +33,17 @@ demo-clean: $(VENV)/ready ## Take the demo away: no process, namespace or disk i
 
 test: $(VENV)/test-ready ## All the tests, the boots included (under 50 minutes on two cores)
 	bash tests/checks.sh
-	python -m pytest -n 2 --dist loadfile --database both -m "not boot and not long and not bench" --ignore tests/integration_lab
+	python -m pytest -n 2 --dist loadfile -m "not boot and not long and not bench" --ignore tests/integration_lab
 	python -m pytest -m "not long and not bench" tests/integration_lab
 	python -m pytest -m "boot and not long and not bench" tests/e2e
 	python -m pytest -m "boot and not long and not bench" tests/node
 
+test-postgresql: $(VENV)/test-ready ## The tests of the service on PostgreSQL
+	python -m pytest -n 2 --dist loadfile --database postgresql -m "not boot and not long and not bench" tests/service
+
 test-quick: $(VENV)/test-ready ## The tests without boots
 	bash tests/checks.sh
-	python -m pytest -n 2 --dist loadfile --database both -m "not boot and not long and not bench" --ignore tests/integration_lab
+	python -m pytest -n 2 --dist loadfile -m "not boot and not long and not bench" --ignore tests/integration_lab
 
 test-long: $(VENV)/test-ready ## What does not fit into 50 minutes
 	python -m pytest --database both -m long

@@ -150,7 +150,7 @@ def test_engine_started_late_takes_up_what_is_queued_and_what_is_reported(make_w
 
 
 def test_engine_restarts_in_the_middle_and_gives_workers_time_to_come_back(make_world) -> None:
-    world = make_world(lease_seconds=3)
+    world = make_world(lease_seconds=20)
     work = _deploying(world)
     work.report("steps", step="boot")
     world.close()

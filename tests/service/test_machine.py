@@ -73,7 +73,7 @@ class PoolMachine(RuleBasedStateMachine):
                 values = {"name": name, "pool": self.pool, "arch": "amd64", "interfaces": [mac]}
                 node = add_node(session, world.settings, world.services.vault, values, "test")
                 node.cpus = size
-                set_cost(node)
+                set_cost(session, node)
                 session.flush()
                 session.execute(update(Node).where(Node.id == node.id).values(state="ready"))
                 self.model.nodes.append(ModelNode(name, size, order))

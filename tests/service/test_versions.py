@@ -12,6 +12,7 @@ from inventory_service.api.versions import is_versioned
 from tests.service.world import Work, World
 
 WITHOUT_VERSION = {
+    "allocation_sets.show_allocation_set",
     "inventory.inventory",
     "keys.whoami",
     "node_details.show_facts",
