@@ -1,5 +1,6 @@
 """``make bench``: measures on a site of its own and writes docs/benchmarks.json. One guest at a time, unless two are what is measured."""
 
+import argparse
 import json
 import subprocess
 import threading
@@ -27,6 +28,7 @@ RESULTS = ROOT / "docs" / "benchmarks.json"
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m testbed.bench", description=__doc__).parse_args()
     site, progress = Site("mpbench", 30, Path("/var/lib/metalpool-bench")), Progress()
     site.nodes = NODES
     clean(site, progress)

@@ -16,6 +16,7 @@ import urllib3
 
 from inventory_service.worker.leftovers import processes_of
 from testbed.client import Refused
+from testbed.demo import wait_enlisted
 from testbed.site import Site
 from tests.e2e.conftest import log_of
 
@@ -260,6 +261,25 @@ def test_a_node_without_a_known_bmc_boots_by_a_token_that_works_once(site: Site,
     ended = site.admin.wait_operation(operation["id"], 600)
     assert ended["state"] == "succeeded", log_of(site, operation["id"])
     assert site.admin.get(f"/nodes/{waiting}")["bmc"]["username"] == "metalpool", "found in-band, and proved"
+
+
+@pytest.mark.long
+def test_an_unknown_machine_is_commissioned_by_itself_where_its_pool_accepts_all(site: Site, waiting: str) -> None:
+    """Forgotten by the service, and switched on by somebody: nobody says yes to it, and it becomes ready."""
+    site.chassis(waiting, "set", "power", "0")
+    site.admin.delete(f"/nodes/{waiting}")
+    site.admin.call("PUT", "/pools/default", {"auto_accept": True, "wait_in_ephemeral": False})
+    try:
+        site.chassis(waiting, "set", "boot", "pxe")
+        site.chassis(waiting, "set", "power", "1")
+        node = wait_enlisted(site, site.machines[waiting]["serial"])["name"]
+        asked = site.admin.get(f"/operations?node={node}&kind=commission")["items"]
+        ended = site.admin.wait_operation(asked[0]["id"], 900)
+        assert ended["state"] == "succeeded", log_of(site, ended["id"])
+    finally:
+        site.admin.call("PUT", "/pools/default", {"auto_accept": False})
+    assert site.admin.get(f"/nodes/{node}")["state"] == "ready"
+    site.admin.call("PATCH", f"/nodes/{node}", {"name": waiting})
 
 
 def bad_bmc(site: Site, name: str, bmc: dict[str, Any]) -> dict[str, Any]:
