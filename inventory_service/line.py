@@ -8,13 +8,13 @@ request that takes it overtakes nobody.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, insert, select
+from sqlalchemy import ColumnElement, and_, exists, insert, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from inventory_service import quotas
@@ -123,10 +123,9 @@ def _serve_offers(services: Services, session: Session) -> None:
     session.flush()
     alone(session, _LINE)
     if session.scalar(select(Allocation.id).where(WAITING).limit(1)) is not None:
-        for node_id in list(found.nodes):
-            _serve_node(session, services, node_id)
-        for user_id in list(found.users):
-            _serve(session, services, _line(session, Allocation.user_id == user_id))
+        served = [_serve_node(session, services, node_id, found.users) for node_id in list(found.nodes)]
+        if found.users and not any(served):
+            _serve(session, services, _line(session, Allocation.user_id.in_(found.users)))
         session.flush()
 
 
@@ -141,21 +140,24 @@ def catch_up(services: Services) -> None:
         _serve(session, services, _line(session))
 
 
-def _serve_node(session: Session, services: Services, node_id: int) -> None:
+def _serve_node(session: Session, services: Services, node_id: int, choosing: Collection[int]) -> bool:
+    """Give a node away, and the users ``choosing`` what they can have now; False when the node is not free."""
     node = session.execute(
         select(Node.cpus, Node.memory_bytes, Node.storage_bytes, Node.gpus, Pool.queue_order)
         .join(Pool, Pool.id == Node.pool_id)
         .where(Node.id == node_id, *may_be_picked())
     ).one_or_none()
     if node is None:
-        return
+        return False
     enough = [
         Allocation.needs_cpus <= (node.cpus or 0),
         Allocation.needs_memory_bytes <= (node.memory_bytes or 0),
         Allocation.needs_storage_bytes <= (node.storage_bytes or 0),
         Allocation.needs_gpus <= node.gpus,
     ]
-    _serve(session, services, _line(session, *enough, order=node.queue_order), node_id)
+    line = _line(session, or_(and_(*enough), Allocation.user_id.in_(choosing)), order=node.queue_order)
+    _serve(session, services, line, node_id, choosing)
+    return True
 
 
 def _line(session: Session, *conditions: ColumnElement[bool], order: str = "first_come") -> Sequence[Waiting]:
@@ -163,19 +165,35 @@ def _line(session: Session, *conditions: ColumnElement[bool], order: str = "firs
     return [Waiting(*one) for one in session.execute(query.order_by(*QUEUE_ORDERS[order]))]
 
 
-def _serve(session: Session, services: Services, line: Sequence[Waiting], node_id: int | None = None) -> None:
+def _serve(
+    session: Session,
+    services: Services,
+    line: Sequence[Waiting],
+    node_id: int | None = None,
+    choosing: Collection[int] = (),
+) -> None:
     """Give those in line what they asked for, one after the other; what one cannot have, the same request cannot.
 
-    :param node_id: only this node is free; it is gone when somebody takes it
+    :param node_id: only this node has become free
+    :param choosing: users who have just got more room in a quota: what was free before may be theirs as well
     """
     refused: set[str] = set()
+    gone = False
     for one in line:
+        this = None if one.user_id in choosing else node_id
         same = one.same
-        if same not in refused:
-            if not _give(session, services, one.id, node_id):
-                refused.add(same)
-            elif node_id is not None:
+        if same in refused or (gone and this is not None):
+            continue
+        if not _give(session, services, one.id, this):
+            refused.add(same)
+        elif node_id is not None and not gone:
+            gone = not _is_free(session, node_id)
+            if gone and not choosing:
                 return
+
+
+def _is_free(session: Session, node_id: int) -> bool:
+    return session.scalar(select(Node.id).where(Node.id == node_id, *may_be_picked())) is not None
 
 
 def _give(session: Session, services: Services, allocation_id: int, node_id: int | None) -> bool:

@@ -203,6 +203,20 @@ def test_one_waits_for_ones_quota_too(still_world: World) -> None:
     assert world.get("/allocations/c")["state"] == "allocated"
 
 
+def test_more_room_in_a_quota_is_used_for_the_best_of_all_free_nodes_in_the_order_of_the_line(still_world: World) -> None:
+    world = still_world
+    world.ready_node("small")
+    world.ready_node("large", cpus=16)
+    world.ask("PUT", "/quotas/default/alice", {"nodes": 1})
+    world.acquire("a", image=None, deploy=False, constraints={"node": "large"})
+    _ask(world, "b")
+    _ask(world, "c", constraints={"cpus": 16}, token=world.other)
+    _ask(world, "d")
+    _free(world, "large")
+    assert (world.get("/allocations/b")["node"], world.get("/allocations/c")["node"]) == ("small", "large")
+    assert _line(world) == {"d": 1}
+
+
 def test_a_long_poll_ends_when_the_node_is_there(world: World) -> None:
     _full(world, "m1")
     _ask(world, "a")
