@@ -6,7 +6,7 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, insert
 from sqlalchemy.orm import Session
 
 from inventory_service import clock, leases
@@ -15,6 +15,7 @@ from inventory_service.annotations import merged
 from inventory_service.auth import Caller, check_name
 from inventory_service.db import touch
 from inventory_service.events import record
+from inventory_service.held_names import held_as, taken
 from inventory_service.hostnames import check_hostname
 from inventory_service.models import Allocation
 from inventory_service.pick import Request, pick, root_disk_of
@@ -26,15 +27,13 @@ from inventory_service.wanted import Wanted
 def existing(session: Session, caller: Caller, name: str) -> Allocation | None:
     """The allocation of that name, when this user holds it already.
 
-    :raises Conflict: another user holds it, or it is being released
+    :raises Conflict: it is another user's or a set's, or it is being released
     """
-    found = session.scalar(select(Allocation).where(Allocation.name == name, Allocation.state != "released"))
+    found = next(iter(held_as(session, name)), None)
     if found is None:
         return None
-    if found.user_id != caller.user_id:
-        raise Conflict(
-            f"the name {name!r} is taken by another user's allocation: choose another", field="name", value=name
-        )
+    if found.user_id != caller.user_id or found.name != name:
+        raise taken(caller, name, found)
     if found.state == "releasing":
         raise Conflict(
             f"allocation {name!r} is being released: wait for its operation to end, or choose another name",

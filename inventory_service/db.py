@@ -10,8 +10,8 @@ the database has an end as well, so that a request is answered while its client 
 
 from __future__ import annotations
 
+import hashlib
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
@@ -214,10 +214,15 @@ def hold(session: Session, row: Base) -> None:
     session.refresh(row, [column.key for column in inspect(row).mapper.column_attrs], with_for_update=True)
 
 
-def alone(session: Session, what: str) -> None:
-    """Let only one transaction at a time go on from here until it ends; on SQLite a writer is alone anyway."""
+def alone(session: Session, *what: str) -> None:
+    """Let only one transaction at a time go on from here until it ends; on SQLite a writer is alone anyway.
+
+    :param what: words for what nobody else may touch; several are held always in the same order
+    """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": zlib.crc32(what.encode())})
+        numbers = sorted(int.from_bytes(hashlib.blake2b(one.encode(), digest_size=8).digest(), signed=True) for one in what)
+        locks = "SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:numbers AS bigint[])) AS number"
+        session.execute(text(locks), {"numbers": numbers})
 
 
 def touch(session: Session, *topics: str) -> None:

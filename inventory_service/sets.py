@@ -15,10 +15,11 @@ from inventory_service.allocate import keep
 from inventory_service.apart import PLACES, places
 from inventory_service.auth import Caller, check_name
 from inventory_service.explain import IN_USE, ByExpression, Together
+from inventory_service.held_names import held_as, taken
 from inventory_service.hostnames import check_hostname
 from inventory_service.models import Allocation, Node
 from inventory_service.pick import READY, Request, best, hold, may_be_picked
-from inventory_service.problems import Conflict, Invalid, Problem
+from inventory_service.problems import Invalid, Problem
 from inventory_service.refusals import refusal
 from inventory_service.states import advance_chosen
 from inventory_service.wanted import WantedSet
@@ -26,16 +27,19 @@ from inventory_service.wanted import WantedSet
 _TRIES = 3
 
 
-def existing_set(session: Session, caller: Caller, name: str) -> list[Allocation]:
+def existing_set(session: Session, caller: Caller, name: str, count: int) -> list[Allocation]:
     """The allocations that this user holds under the name of a set.
 
-    :raises Conflict: the name is another user's
+    :param count: how many it would have, each with a name of its own
+    :raises Conflict: the name is another user's or a single allocation's, or one of the set's own would be
     """
-    held = (Allocation.set_name == name) & (Allocation.state != "released")
-    found = list(session.scalars(select(Allocation).where(held).order_by(Allocation.id)))
-    if any(one.user_id != caller.user_id for one in found):
-        raise Conflict(f"the name {name!r} is taken by another user's set: choose another", field="name", value=name)
-    return found
+    names = [name, *(f"{name}-{number}" for number in range(1, count + 1))]
+    found = held_as(session, *names)
+    of_it = [one for one in found if one.set_name == name]
+    for one in of_it or found:
+        if one.user_id != caller.user_id or not of_it:
+            raise taken(caller, next(each for each in names if each in (one.name, one.set_name)), one)
+    return of_it
 
 
 def check_set(wanted: WantedSet) -> None:

@@ -49,7 +49,7 @@ def acquire_set(wanted: AllocationSetIn) -> tuple[dict[str, Any], int]:
     for narrowing in search.narrowings():
         with suppress(NoneLeft), parts.database.write() as session:
             request = understand(session, who, each, asked.least)
-            held = existing_set(session, who, wanted.name) if wanted.name else []
+            held = existing_set(session, who, wanted.name, wanted.count) if wanted.name else []
             if held:
                 return _document(session, who, held[0].set_name or ""), 200
             taken = take_set(session, who, asked, request, *narrowing)

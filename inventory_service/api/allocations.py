@@ -102,6 +102,9 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
     if wanted.wait:
         until = clock.now() + parse_duration("wait_timeout", wanted.wait_timeout) if wanted.wait_timeout else None
         with suppress(NoneLeft), parts.database.write() as session:
+            held = existing(session, who, wanted.name) if wanted.name else None
+            if held is not None:
+                return _shown(session, held), 200
             allocation = line.join(session, parts, who, asked, until)
             if allocation is None:
                 raise NoneLeft

@@ -27,7 +27,7 @@ LAYERS = (
     ("offers", "cost"),
     ("events", "hostnames", "auth", "rights", "people", "places", "services", "states", "root_disk", "images"),
     ("expressions", "constraints"),
-    ("annotations", "named"),
+    ("annotations", "named", "held_names"),
     ("networks", "subnets", "wiring"),
     ("addresses",),
     ("tags",),
