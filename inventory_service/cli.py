@@ -328,8 +328,7 @@ def inventory_import(settings: Settings, file: BinaryIO, apply: bool, prune: boo
     from inventory_service.transfer.text import load
 
     document, services = load(file.read()), open_services(settings)
-    with services.database.write() as session:
-        done = import_document(session, services, document, "cli", prune=prune, dry_run=not apply)
+    done = import_document(services, document, "cli", prune=prune, dry_run=not apply)
     for one in done["changes"]:
         fields = f" ({', '.join(one['fields'])})" if one["fields"] else ""
         click.echo(f"{one['change']}: {one['kind']} {one['key']}{fields}")

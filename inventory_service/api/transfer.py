@@ -42,5 +42,4 @@ def import_inventory(wanted: Import) -> dict[str, Any]:
     """
     who, parts = caller(), services()
     document = load(request.get_data())
-    with parts.database.write() as session:
-        return import_document(session, parts, document, who.actor, prune=wanted.prune, dry_run=wanted.dry_run)
+    return import_document(parts, document, who.actor, prune=wanted.prune, dry_run=wanted.dry_run)

@@ -32,9 +32,11 @@ def export_document(session: Session) -> dict[str, Any]:
 
 
 def import_document(
-    session: Session, services: Services, document: Mapping[str, Any], actor: str, *, prune: bool, dry_run: bool
+    services: Services, document: Mapping[str, Any], actor: str, *, prune: bool, dry_run: bool
 ) -> dict[str, Any]:
     """Make the inventory what the document says; kinds and fields that it leaves out stay.
+
+    What says nothing new keeps nobody from writing: it is only read.
 
     :param prune: of the kinds that are in the document, delete what it does not name
     :param dry_run: tell what would change, and change nothing
@@ -42,24 +44,36 @@ def import_document(
     :raises Problem: with the place in the document; nothing is changed then
     """
     said = _parse(document)
-    work = Work(session, services, actor)
-    with session.begin_nested() as everything:
-        before = _read(session)
-        for kind in KINDS:
-            _write(work, kind, said.get(kind.name, []), before[kind.name])
-        for kind in reversed(KINDS):
-            if prune and kind.name in said and kind.remove is not None:
-                _prune(work, kind, said[kind.name], before[kind.name])
-        session.flush()
-        session.expire_all()
-        changes = _changes(before, _read(session), work.secrets)
-        counts = dict.fromkeys(("added", "changed", "removed"), 0) | Counter(one["change"] for one in changes)
-        counts["unchanged"] = sum(map(len, before.values())) - counts["changed"] - counts["removed"]
-        if dry_run:
-            everything.rollback()
-    if changes and not dry_run:
-        record(session, "inventory.imported", actor, **counts)
-    return {"dry_run": dry_run, "changes": changes, "counts": counts, "left_out": work.left_out}
+    with services.database.read() as session:
+        now = _read(session)
+    if not _says_more(said, now, prune=prune):
+        return _told(now, [], [], dry_run=dry_run)
+    with services.database.write() as session:
+        work = Work(session, services, actor)
+        with session.begin_nested() as everything:
+            before = _read(session)
+            for kind in KINDS:
+                _write(work, kind, said.get(kind.name, []), before[kind.name])
+            for kind in reversed(KINDS):
+                if prune and kind.name in said and kind.remove is not None:
+                    _prune(work, kind, said[kind.name], before[kind.name])
+            session.flush()
+            session.expire_all()
+            changes = _changes(before, _read(session), work.secrets)
+            told = _told(before, changes, work.left_out, dry_run=dry_run)
+            if dry_run:
+                everything.rollback()
+        if changes and not dry_run:
+            record(session, "inventory.imported", actor, **told["counts"])
+    return told
+
+
+def _told(
+    before: _Rows, changes: list[dict[str, Any]], left_out: Sequence[str], *, dry_run: bool
+) -> dict[str, Any]:
+    counts = dict.fromkeys(("added", "changed", "removed"), 0) | Counter(one["change"] for one in changes)
+    counts["unchanged"] = sum(map(len, before.values())) - counts["changed"] - counts["removed"]
+    return {"dry_run": dry_run, "changes": changes, "counts": counts, "left_out": left_out}
 
 
 def _read(session: Session) -> _Rows:
@@ -101,14 +115,31 @@ def _entry(kind: Kind, index: int, said: Any) -> Entry:
         raise Invalid(place, value, first["msg"]) from None
 
 
+def _says_more(said: Mapping[str, Sequence[Entry]], now: _Rows, *, prune: bool) -> bool:
+    """Whether the inventory is not what the document says."""
+    for kind in KINDS:
+        entries = said.get(kind.name, [])
+        rows = now[kind.name]
+        if any((old := rows.get(kind.key_of(one))) is None or _new_in(kind, one, old) for one in entries):
+            return True
+        if prune and kind.name in said and kind.remove is not None and len(rows) > len(entries):
+            return True
+    return False
+
+
+def _new_in(kind: Kind, entry: Entry, old: Entry | None) -> Entry:
+    """The fields of an entry that say something else than what is."""
+    return {
+        name: value
+        for name, value in entry.items()
+        if name not in kind.key and (old is None or not _covers(old.get(name), value, name))
+    }
+
+
 def _write(work: Work, kind: Kind, said: Sequence[Entry], before: Mapping[Key, Entry]) -> None:
     for index, entry in enumerate(said):
         old = before.get(kind.key_of(entry))
-        changed = {
-            name: value
-            for name, value in entry.items()
-            if name not in kind.key and (old is None or not _covers(old.get(name), value, name))
-        }
+        changed = _new_in(kind, entry, old)
         if changed or old is None:
             with _at(f"{kind.name}.{index}"):
                 kind.write(work, entry, changed, old)
