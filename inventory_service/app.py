@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from apiflask import APIFlask
 from flask import Response, g, request
-from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -40,6 +38,8 @@ from inventory_service.api import (
     worker_evidence,
     worker_progress,
 )
+from inventory_service.api.answers import Json
+from inventory_service.api.authentication import services
 from inventory_service.api.idempotency import answer_once
 from inventory_service.api.versions import describe_versions, send_version
 from inventory_service.api.waiting import open_room
@@ -51,6 +51,7 @@ from inventory_service.pages import session_key
 from inventory_service.pages import views as pages
 from inventory_service.problems import Overtaken, Unavailable
 from inventory_service.services import Services
+from inventory_service.turns import LineTooLong
 
 BLUEPRINTS = (
     nodes.bp,
@@ -93,7 +94,16 @@ _TRIES = 3
 
 
 class _Application(APIFlask):
-    """Runs a view again when its transaction lost a race: nothing of it was kept, and now it sees the winner's."""
+    """Lets requests run by turns, first come, first served; runs a view again when its transaction lost a race: nothing
+    of it was kept, and now it sees the winner's.
+    """
+
+    def full_dispatch_request(self) -> Response:
+        try:
+            with services().running.turn():
+                return super().full_dispatch_request()
+        except LineTooLong as error:
+            return self.finalize_request(self.handle_user_exception(error))
 
     def dispatch_request(self) -> ResponseReturnValue:
         for unused in range(_TRIES - 1):
@@ -107,24 +117,12 @@ class _Application(APIFlask):
         return answer_once(super().dispatch_request)
 
 
-class _Json(DefaultJSONProvider):
-    """Moments as ISO 8601 in UTC."""
-
-    sort_keys = False
-
-    @staticmethod
-    def default(value: Any) -> Any:
-        if isinstance(value, datetime):
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        return DefaultJSONProvider.default(value)
-
-
 def create_app(services: Services) -> APIFlask:
     """The application on its services; it starts no threads."""
     app = _Application(
         __name__, title="Metalpool inventory service", version=__version__, docs_path=None, spec_path="/openapi.json"
     )
-    app.json = _Json(app)
+    app.json = Json(app)
     app.config.update(
         OPENAPI_VERSION="3.1.0",
         AUTO_OPERATION_ID=True,

@@ -42,7 +42,7 @@ _DELETABLE = ("new", "ready", "failed_commissioning", "failed_testing", "broken"
 
 
 def whole_node(path: Load | None = None) -> tuple[Load, ...]:
-    """Loader options for a node with everything that an answer shows.
+    """Loader options for a node with what belongs to it, so that it can be changed.
 
     :param path: what leads to the node from another table
     """
@@ -69,13 +69,14 @@ def find_node(session: Session, name: str) -> Node:
     return node
 
 
-def find_visible_node(session: Session, caller: Caller, name: str) -> Node:
-    """The node of that name, whole, when the caller may see it.
+def find_visible_node(session: Session, caller: Caller, name: str, *, whole: bool = True) -> Node:
+    """The node of that name when the caller may see it.
 
+    :param whole: with everything that belongs to it, so that it can be changed
     :raises NotFound: there is none for this caller
     """
     query = select(Node).where(Node.name == name, *visible(session, caller))
-    node = session.scalar(query.options(*whole_node()))
+    node = session.scalar(query.options(*whole_node()) if whole else query)
     if node is None:
         raise NotFound("node", name)
     return node

@@ -8,10 +8,15 @@ from inventory_service.auth import ensure_rack
 from inventory_service.changes import Changes
 from inventory_service.config import Settings
 from inventory_service.cost import set_weights
-from inventory_service.db import Database, newest_revision, revision_of, upgrade
+from inventory_service.db import PATIENCE, Database, newest_revision, revision_of, upgrade
 from inventory_service.places import ensure_pool, ensure_zone
 from inventory_service.sandbox import Sandbox
+from inventory_service.turns import Turns
 from inventory_service.vault import Vault
+
+RUNNING = 4
+"""How many requests run at once. One interpreter does no more by switching between more of them, only later; while one
+of these waits for the disk, another one has it."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class Services:
     database: Database
     vault: Vault
     sandbox: Sandbox = field(default_factory=Sandbox)
+    running: Turns = field(default_factory=lambda: Turns(RUNNING, PATIENCE))
 
     @property
     def changes(self) -> Changes:

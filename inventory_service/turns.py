@@ -44,8 +44,26 @@ class Turns:
         try:
             yield
         finally:
+            if self._mine.taken:  # not when it was given up, and not had again
+                self._mine.taken = False
+                self._pass_on()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Let others have one's turn while one waits for something else, then stand in line for it again.
+
+        :raises LineTooLong: the wait for it would exceed the limit
+        """
+        had = getattr(self._mine, "taken", False)
+        if had:
             self._mine.taken = False
             self._pass_on()
+        try:
+            yield
+        finally:
+            if had:
+                self._take()
+                self._mine.taken = True
 
     def _take(self) -> None:
         with self._lock:

@@ -91,7 +91,8 @@ class Search:
             known = expressions.documents(session, ids, sandbox.names(expression))
         ids = [one for one in ids if one in known]
         began = time.monotonic()
-        answers = self._services.sandbox.evaluate(expression, [known[one] for one in ids], self._left, FIELD)
+        with self._services.running.away():
+            answers = self._services.sandbox.evaluate(expression, [known[one] for one in ids], self._left, FIELD)
         self._left -= time.monotonic() - began
         if self._left <= 0:
             seconds = self._services.settings.expression_seconds

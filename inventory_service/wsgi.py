@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -36,4 +37,8 @@ def create() -> APIFlask:
     engine.start()
     # Before Python waits for the threads of workflows, which wait for the engine to stop.
     Finalize(None, engine.stop, exitpriority=100)
-    return create_app(services)
+    app = create_app(services)
+    # What is there now stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    return app

@@ -15,7 +15,7 @@ from inventory_service.api.schemas.nodes import NodeChange, NodeFilter, NodeIn, 
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.node import node_document, node_documents
 from inventory_service.models import Allocation, Node, NodeTag, Pool, Rack, User, Zone
-from inventory_service.node_records import add_node, change_node, check_change, delete_node, find_visible_node, take_out, whole_node
+from inventory_service.node_records import add_node, change_node, check_change, delete_node, find_visible_node, take_out
 from inventory_service.rights import OPERATE, need, rights_of, visible
 from inventory_service.set_aside import mark_fixed
 
@@ -34,7 +34,7 @@ def _sees_bmc(session: Session) -> bool | list[int]:
 @needs("anyone")
 def list_nodes(wanted: NodeFilter) -> dict[str, Any]:
     """List nodes, by name."""
-    query = select(Node).options(*whole_node()).order_by(Node.name)
+    query = select(Node.id).order_by(Node.name)
     if wanted.state:
         query = query.where(Node.state.in_(wanted.state.split(",")))
     if wanted.name:
@@ -60,8 +60,8 @@ def list_nodes(wanted: NodeFilter) -> dict[str, Any]:
         query = query.where(Node.name > wanted.after)
     with services().database.read() as session:
         query = query.where(*visible(session, caller()))
-        nodes, following = part(session, query, wanted.limit, lambda node: node.name)
-        return {"items": node_documents(session, nodes, with_bmc=_sees_bmc(session)), "next": following}
+        ids, following = part(session, query, wanted.limit, lambda last: session.scalar(select(Node.name).where(Node.id == last)))
+        return {"items": node_documents(session, ids, with_bmc=_sees_bmc(session)), "next": following}
 
 
 @bp.post("/nodes")
@@ -75,7 +75,7 @@ def create_node(wanted: NodeIn) -> dict[str, Any]:
     with parts.database.write() as session:
         node = add_node(session, parts.settings, parts.vault, wanted.model_dump(), who.actor)
         show_version(node)
-        return node_document(session, node, with_bmc=True)
+        return node_document(session, node.id, with_bmc=True)
 
 
 @bp.get("/nodes/<name>")
@@ -85,9 +85,9 @@ def create_node(wanted: NodeIn) -> dict[str, Any]:
 def show_node(name: str) -> dict[str, Any]:
     """Show one node."""
     with services().database.read() as session:
-        node = find_visible_node(session, caller(), name)
+        node = find_visible_node(session, caller(), name, whole=False)
         show_version(node)
-        return node_document(session, node, with_bmc=_sees_bmc(session))
+        return node_document(session, node.id, with_bmc=_sees_bmc(session))
 
 
 @bp.patch("/nodes/<name>")
@@ -121,7 +121,7 @@ def patch_node(name: str, wanted: NodeChange) -> dict[str, Any]:
         need_version(session, node)
         show_version(node)
         change_node(session, parts.vault, node, values, who.actor)
-        return node_document(session, node, with_bmc=True)
+        return node_document(session, node.id, with_bmc=True)
 
 
 @bp.delete("/nodes/<name>")
@@ -157,4 +157,4 @@ def change_state(name: str, wanted: StateChange) -> dict[str, Any]:
             mark_fixed(session, node, wanted.comment, who.actor)
         else:
             take_out(session, node, wanted.verb, wanted.comment, who.actor)
-        return node_document(session, node, with_bmc=True)
+        return node_document(session, node.id, with_bmc=True)

@@ -25,12 +25,13 @@ class WaitingRoom:
         if found is not None or seconds <= 0:
             return found
         parts = services()
-        if not self._places.acquire(timeout=min(1.0, seconds)):
-            return look()
-        try:
-            return parts.changes.wait_until(topic, look, min(seconds, parts.settings.long_poll_seconds))
-        finally:
-            self._places.release()
+        with parts.running.away():
+            if not self._places.acquire(timeout=min(1.0, seconds)):
+                return look()
+            try:
+                return parts.changes.wait_until(topic, look, min(seconds, parts.settings.long_poll_seconds))
+            finally:
+                self._places.release()
 
 
 _ROOM = "metalpool waiting room"

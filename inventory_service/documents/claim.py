@@ -47,7 +47,7 @@ def claim_document(session: Session, vault: Vault, operation: Operation) -> dict
     """The claim of an operation, loaded whole."""
     node, allocation = operation.node, operation.allocation
     facts = session.scalar(select(NodeFacts.document).where(NodeFacts.node_id == node.id)) or {}
-    claimed_node = node_documents(session, [node], with_bmc=True)[0] | {
+    claimed_node = node_documents(session, [node.id], with_bmc=True)[0] | {
         "bmc": _bmc(vault, node.bmc),
         "bmc_pending": _pending(vault, node.bmc),
         "waiting": _waiting(session, node.id),

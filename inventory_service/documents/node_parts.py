@@ -1,69 +1,97 @@
-"""What stands beside the parts of nodes: tags of disks and interfaces, the networks and the addresses of interfaces."""
+"""The parts of nodes as answers show them: disks and interfaces with their tags, networks and addresses; devices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
-from inventory_service.models import Address, Device, Disk, DiskTag, Fabric, Interface, InterfaceTag, Node, NumaNode, Subnet, Vlan
+from inventory_service.models import Address, Device, Disk, DiskTag, Fabric, Interface, InterfaceTag, NumaNode, Subnet, Vlan
+
+_OF_DISK = ("name", "serial", "wwn", "model", "kind", "size_bytes", "rotational", "path", "wear_percent")
+_OF_INTERFACE = ("name", "mac", "driver", "speed_mbps", "link", "lldp")
+_IDS: BindParameter[int] = bindparam("ids", expanding=True)
+
+# Of the tables, not of the classes: a page of a list has thousands of parts, and none of them is changed.
+_disk, _disk_tag = Disk.__table__.c, DiskTag.__table__.c
+_interface, _interface_tag = Interface.__table__.c, InterfaceTag.__table__.c
+_vlan, _fabric, _subnet, _address = Vlan.__table__.c, Fabric.__table__.c, Subnet.__table__.c, Address.__table__.c
+_DISKS = (
+    select(_disk.node_id, _disk.id, *(_disk[name] for name in _OF_DISK))
+    .where(_disk.node_id.in_(_IDS))
+    .order_by(_disk.node_id, _disk.id)
+)
+_DISK_TAGS = (
+    select(_disk_tag.disk_id, _disk_tag.tag)
+    .join(Disk.__table__, _disk.id == _disk_tag.disk_id)
+    .where(_disk.node_id.in_(_IDS))
+    .order_by(_disk_tag.tag)
+)
+_INTERFACES = (
+    select(_interface.node_id, _interface.id, _interface.vlan_id, _vlan.name, _fabric.name, *(_interface[name] for name in _OF_INTERFACE))
+    .outerjoin_from(Interface.__table__, Vlan.__table__, _vlan.id == _interface.vlan_id)
+    .outerjoin(Fabric.__table__, _fabric.id == _vlan.fabric_id)
+    .where(_interface.node_id.in_(_IDS))
+    .order_by(_interface.node_id, _interface.id)
+)
+_INTERFACE_TAGS = (
+    select(_interface_tag.interface_id, _interface_tag.tag)
+    .join(Interface.__table__, _interface.id == _interface_tag.interface_id)
+    .where(_interface.node_id.in_(_IDS))
+    .order_by(_interface_tag.tag)
+)
+_ADDRESSES = (
+    select(_interface.id, _address.ip)
+    .join(Address.__table__, _address.interface_id == _interface.id)
+    .where(_interface.node_id.in_(_IDS))
+    .order_by(_address.id)
+)
+_SUBNETS = select(_subnet.vlan_id, _subnet.name).where(_subnet.vlan_id.in_(_IDS)).order_by(_subnet.name)
+
+Documents = Mapping[int, list[dict[str, Any]]]
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What was looked up for some nodes, by the ids of their disks, interfaces and VLANs."""
-
-    disk_tags: dict[int, list[str]]
-    interface_tags: dict[int, list[str]]
-    addresses: dict[int, list[str]]
-    vlans: dict[int, tuple[str, str]]
-    subnets: dict[int, list[str]]
-
-    def network(self, interface: Interface) -> dict[str, Any]:
-        """Where an interface is, by names; which addresses it holds."""
-        vlan, fabric = self.vlans.get(interface.vlan_id or 0, (None, None))
-        return {
-            "vlan": vlan,
-            "fabric": fabric,
-            "subnets": self.subnets.get(interface.vlan_id or 0, []),
-            "addresses": self.addresses.get(interface.id, []),
-        }
-
-
-def _grouped(rows: Iterable[tuple[int, str]]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
+def grouped(rows: Iterable[Any]) -> dict[int, list[Any]]:
+    """The second values of pairs by the first."""
+    found: dict[int, list[Any]] = {}
     for key, value in rows:
         found.setdefault(key, []).append(value)
     return found
 
 
-def parts_of(session: Session, nodes: Sequence[Node]) -> Parts:
-    """Look up what belongs to these nodes, each kind in one query."""
-    ids = [node.id for node in nodes]
-    vlan_ids = {one.vlan_id for node in nodes for one in node.interfaces if one.vlan_id}
-    disk_tags = select(DiskTag.disk_id, DiskTag.tag).join(Disk, Disk.id == DiskTag.disk_id)
-    interface_tags = select(InterfaceTag.interface_id, InterfaceTag.tag).join(
-        Interface, Interface.id == InterfaceTag.interface_id
+def disk_documents(session: Session, node_ids: Sequence[int]) -> Documents:
+    """The disks of nodes, by the node's id."""
+    ids = {"ids": node_ids}
+    tags = grouped(session.execute(_DISK_TAGS, ids))
+    return grouped(
+        (node_id, dict(zip(_OF_DISK, values, strict=True), tags=tags.get(disk_id, [])))
+        for node_id, disk_id, *values in session.execute(_DISKS, ids)
     )
-    addresses = select(Interface.id, Address.ip).join(Address, Address.interface_id == Interface.id)
-    vlans: dict[int, tuple[str, str]] = {}
-    subnets: dict[int, list[str]] = {}
-    if vlan_ids:
-        named = select(Vlan.id, Vlan.name, Fabric.name).join(Fabric, Fabric.id == Vlan.fabric_id)
-        vlans = {row[0]: (row[1], row[2]) for row in session.execute(named.where(Vlan.id.in_(vlan_ids)))}
-        on = select(Subnet.vlan_id, Subnet.name).where(Subnet.vlan_id.in_(vlan_ids)).order_by(Subnet.name)
-        subnets = _grouped(session.execute(on).all())
-    return Parts(
-        disk_tags=_grouped(session.execute(disk_tags.where(Disk.node_id.in_(ids)).order_by(DiskTag.tag)).all()),
-        interface_tags=_grouped(
-            session.execute(interface_tags.where(Interface.node_id.in_(ids)).order_by(InterfaceTag.tag)).all()
-        ),
-        addresses=_grouped(session.execute(addresses.where(Interface.node_id.in_(ids)).order_by(Address.id)).all()),
-        vlans=vlans,
-        subnets=subnets,
+
+
+def interface_documents(session: Session, node_ids: Sequence[int]) -> Documents:
+    """The interfaces of nodes, with the networks that they are on and the addresses that they hold, by the node's id."""
+    ids = {"ids": node_ids}
+    rows = session.execute(_INTERFACES, ids).all()
+    tags = grouped(session.execute(_INTERFACE_TAGS, ids))
+    addresses = grouped(session.execute(_ADDRESSES, ids))
+    vlan_ids = sorted({vlan_id for _node_id, _id, vlan_id, *_values in rows if vlan_id})
+    subnets = grouped(session.execute(_SUBNETS, {"ids": vlan_ids})) if vlan_ids else {}
+    return grouped(
+        (
+            node_id,
+            dict(
+                zip(_OF_INTERFACE, values, strict=True),
+                vlan=vlan,
+                fabric=fabric,
+                subnets=subnets.get(vlan_id, []),
+                addresses=addresses.get(interface_id, []),
+                tags=tags.get(interface_id, []),
+            ),
+        )
+        for node_id, interface_id, vlan_id, vlan, fabric, *values in rows
     )
 
 

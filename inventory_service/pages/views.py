@@ -16,7 +16,7 @@ from inventory_service.boot.source import limit
 from inventory_service.documents.node import node_document, node_documents
 from inventory_service.documents.operation import operation_document
 from inventory_service.models import Event, Node, Operation, OperationLine, Token
-from inventory_service.node_records import find_visible_node, whole_node
+from inventory_service.node_records import find_visible_node
 from inventory_service.operations.lookup import find_operation, whole_operation
 from inventory_service.problems import NotFound, Problem, Unauthenticated
 from inventory_service.rights import OPERATE, may, visible, visible_events, visible_operations
@@ -108,7 +108,7 @@ def _operations(database: Session) -> Any:
 def index() -> str:
     """The nodes that one may see, and the latest operations."""
     with services().database.read() as database:
-        nodes = database.scalars(select(Node).where(*visible(database, caller())).options(*whole_node()).order_by(Node.name)).all()
+        nodes = database.scalars(select(Node.id).where(*visible(database, caller())).order_by(Node.name)).all()
         operations = database.scalars(_operations(database).limit(LATEST)).all()
         return render_template(
             "pages/index.html",
@@ -122,14 +122,14 @@ def index() -> str:
 def node(name: str) -> str:
     """One node: hardware, operations, events."""
     with services().database.read() as database:
-        found = find_visible_node(database, caller(), name)
+        found = find_visible_node(database, caller(), name, whole=False)
         operations = database.scalars(_operations(database).where(Operation.node_id == found.id).limit(LATEST)).all()
         events = select(Event).where(Event.node_id == found.id).order_by(Event.id.desc()).limit(LATEST)
         events = events.where(*visible_events(database, caller()))
         return render_template(
             "pages/node.html",
             caller=caller(),
-            node=node_document(database, found, with_bmc=may(database, caller(), OPERATE, found.pool_id)),
+            node=node_document(database, found.id, with_bmc=may(database, caller(), OPERATE, found.pool_id)),
             operations=[operation_document(one) for one in operations],
             events=database.scalars(events).all(),
         )

@@ -106,3 +106,17 @@ def test_every_list_comes_in_parts(filled: World) -> None:
 
 def _stable(item: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name != "steps"}
+
+
+def test_a_node_in_a_list_is_the_node_without_its_devices(filled: World) -> None:
+    world = filled
+    world.ask("PATCH", "/nodes/m1", {"interfaces": [{"mac": world.get("/nodes/m1")["interfaces"][0]["mac"], "tags": ["uplink"]}]})
+    world.ask("PATCH", "/nodes/m1", {"disks": [{"disk": "D1", "tags": ["scratch"]}]})
+    listed = world.get("/nodes")["items"]
+    assert [one["name"] for one in listed] == ["m0", "m1", "m2"]
+    for one in listed:
+        whole = world.get(f"/nodes/{one['name']}")
+        assert {key: whole[key] for key in whole.keys() - {"numa", "devices"}} == one
+    m1 = listed[1]
+    assert [disk["tags"] for disk in m1["disks"]] == [["scratch"]] and m1["interfaces"][0]["tags"] == ["uplink"]
+    assert (m1["zone"], m1["pool"], m1["tags"], m1["bmc"]["kind"]) == ("z1", "p1", ["t1"], "ipmi")

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
+from inventory_service.services import RUNNING
 from inventory_service.turns import LineTooLong, Turns
-from tests.service.world import World, until
+from tests.service.world import KEY, World, until
 
 
 def test_first_come_first_served() -> None:
@@ -63,6 +64,75 @@ def test_a_wait_ends_and_leaves_the_line_in_order() -> None:
         assert refused == [True]
     with turns.turn():
         pass
+
+
+def test_who_waits_for_something_else_lets_others_have_the_turn() -> None:
+    turns = Turns(1, 30)
+    order: list[str] = []
+    met = threading.Event()
+
+    def take() -> None:
+        with turns.turn():
+            order.append("another")
+            met.set()
+            until(lambda: len(turns._line) == 1)
+
+    thread = threading.Thread(target=take)
+    with turns.turn():
+        thread.start()
+        with turns.away():
+            assert met.wait(30)
+        order.append("again")
+    thread.join(30)
+    assert order == ["another", "again"]
+    with turns.away():  # who has no turn has none to give
+        pass
+    assert (turns._free, len(turns._line)) == (1, 0)
+
+
+def test_a_turn_that_was_not_had_again_is_not_given_back() -> None:
+    turns = Turns(1, 0.05)
+    taken, done = threading.Event(), threading.Event()
+
+    def take() -> None:
+        with turns.turn():
+            taken.set()
+            done.wait(30)
+
+    def go_away() -> None:
+        with turns.turn(), turns.away():
+            thread.start()
+            assert taken.wait(30)
+
+    thread = threading.Thread(target=take)
+    with pytest.raises(LineTooLong):
+        go_away()
+    assert turns._free == 0
+    done.set()
+    thread.join(30)
+    assert turns._free == 1
+
+
+def test_requests_that_wait_are_not_among_those_that_run(still_world: World) -> None:
+    """More long polls than requests that may run at once; another request is answered meanwhile."""
+    polls = RUNNING + 2
+    answers: list[int] = []
+
+    def poll() -> None:
+        claim = {"wait": 10, "ssh_public_key": KEY}
+        answers.append(still_world.call("POST", "/racks/local/claims", claim, token=still_world.worker).status_code)
+
+    threads = [threading.Thread(target=poll) for _one in range(polls)]
+    for thread in threads:
+        thread.start()
+    waiters = still_world.services.changes._waiters
+    until(lambda: sum(len(one) for one in list(waiters.values())) == polls)
+    assert not answers
+    still_world.get("/nodes")
+    still_world.services.changes.close()
+    for thread in threads:
+        thread.join(30)
+    assert answers == [204] * polls
 
 
 def test_a_session_inside_a_session_is_refused(still_world: World) -> None:
