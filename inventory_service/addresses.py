@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netaddr import IPAddress, IPNetwork
-from sqlalchemy import delete, exists, false, func, or_, select, update
+from sqlalchemy import bindparam, delete, exists, false, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -16,7 +16,7 @@ from inventory_service import clock, ip
 from inventory_service.constraints import Constraint
 from inventory_service.events import Named, record
 from inventory_service.ip import Span
-from inventory_service.models import Address, Allocation, Bmc, Interface, Node, Subnet
+from inventory_service.models import NODE, NODES, Address, Allocation, Bmc, Interface, Subnet
 from inventory_service.named import named
 from inventory_service.problems import Conflict, Invalid, NoAddress, NotFound
 from inventory_service.subnets import assignable, span_of
@@ -34,13 +34,13 @@ def wanted_constraints(session: Session, wanted: Mapping[str, str]) -> list[Cons
         subnet = named(session, Subnet, field, name)
         session.refresh(subnet, ["ranges"])
         address = _check_given(field, subnet, text)
-        there = exists().where(Interface.node_id == Node.id, Interface.vlan_id == subnet.vlan_id).correlate(Node)
-        own = select(Interface.id).where(Interface.node_id == Node.id).correlate(Node)
+        there = exists().where(Interface.node_id == NODE.id, Interface.vlan_id == subnet.vlan_id).correlate(NODES)
+        own = select(Interface.id).where(Interface.node_id == NODE.id).correlate(NODES)
         free_for_it = (Address.kind == "reserved") & Address.allocation_id.is_(None) & Address.interface_id.in_(own)
         others = exists().where(Address.subnet_id == subnet.id, Address.ip == address, ~func.coalesce(free_for_it, false()))
         found += [
             Constraint(field, f"{address} (a node on this subnet)", there),
-            Constraint(field, f"{address} (not taken)", ~others.correlate(Node)),
+            Constraint(field, f"{address} (not taken)", ~others.correlate(NODES)),
         ]
     return found
 
@@ -62,6 +62,22 @@ def _check_given(field: str, subnet: Subnet, text: str) -> str:
     return str(address)
 
 
+_interface, _subnet, _address = Interface.__table__.c, Subnet.__table__.c, Address.__table__.c
+_RESERVED = exists().where(
+    _address.subnet_id == _subnet.id, _address.interface_id == _interface.id, _address.kind == "reserved"
+)
+_PLACES = (
+    select(_interface.id, _interface.mac, _subnet.id.label("subnet_id"))
+    .join_from(Interface.__table__, Subnet.__table__, _subnet.vlan_id == _interface.vlan_id)
+    .where(
+        _interface.node_id == bindparam("node"),
+        or_(_subnet.assign, _subnet.name.in_(bindparam("wanted", expanding=True)), _RESERVED),
+    )
+    .order_by(_interface.id, _subnet.id)
+)
+"""Where a node gets addresses; made once and without the ORM, because every allocation asks it."""
+
+
 def assign(session: Session, allocation: Allocation, node: Named, actor: str, wanted: Mapping[str, str]) -> None:
     """Give the node's interfaces their addresses: those reserved for them, those asked for, else the lowest free ones.
 
@@ -69,13 +85,7 @@ def assign(session: Session, allocation: Allocation, node: Named, actor: str, wa
     :raises Conflict: one is taken
     :raises NoAddress: a subnet has none left
     """
-    for_it = (Address.subnet_id == Subnet.id) & (Address.interface_id == Interface.id) & (Address.kind == "reserved")
-    places = session.execute(
-        select(Interface.id, Interface.mac, Subnet.id.label("subnet_id"))
-        .join(Subnet, Subnet.vlan_id == Interface.vlan_id)
-        .where(Interface.node_id == node.id, or_(Subnet.assign, Subnet.name.in_(wanted), exists().where(for_it)))
-        .order_by(Interface.id, Subnet.id)
-    ).all()
+    places = session.execute(_PLACES, {"node": node.id, "wanted": list(wanted)}).all()
     if not places and not wanted:
         return
     subnets = _hold(session, {place.subnet_id for place in places})

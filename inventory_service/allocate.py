@@ -6,8 +6,9 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Table, insert
+from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from inventory_service import clock, leases
 from inventory_service.addresses import assign
@@ -19,9 +20,20 @@ from inventory_service.held_names import held_as, taken
 from inventory_service.hostnames import check_hostname
 from inventory_service.models import Allocation
 from inventory_service.pick import Request, pick, root_disk_of
+from inventory_service.policies import policies_of
 from inventory_service.problems import Conflict
 from inventory_service.states import Moved
 from inventory_service.wanted import Wanted
+
+_TABLE = Allocation.__table__
+assert isinstance(_TABLE, Table)
+_ADD = insert(_TABLE)
+_EMPTY = {
+    one.key: one.default.arg if isinstance(one.default, ScalarElementColumnDefault) else {} if one.default else None
+    for one in _TABLE.c
+    if one.key != "id"
+}
+"""What a row has that nothing is said of."""
 
 
 def existing(session: Session, caller: Caller, name: str) -> Allocation | None:
@@ -79,6 +91,8 @@ def keep(
 
     :param wanted: with its name and host name
     """
+    # The pool may have been made, and given this node, since the request was understood.
+    policy = request.policies.get(node.pool_id) or policies_of(session, caller.user_id)[node.pool_id]
     values = {
         "node_id": node.id,
         "node_name": node.name,
@@ -87,11 +101,10 @@ def keep(
         "memory_bytes": node.memory_bytes or 0,
         "state": "allocated",
         "root_disk": root_disk_of(session, node.id, wanted, request),
-        **leases.begin(session, wanted, node.pool_id),
+        **leases.begin(session, wanted, policy),
     }
     if waiting is None:
-        values |= asked(caller, wanted) | {"set_name": set_name}
-        allocation = session.scalars(insert(Allocation).values(values).returning(Allocation)).one()
+        allocation = make(session, values | asked(caller, wanted) | {"set_name": set_name})
     else:
         allocation = waiting
         for column, value in values.items():
@@ -101,6 +114,17 @@ def keep(
            before="ready", verb="allocate", constraints=dict(wanted.constraints))  # fmt: skip
     assign(session, allocation, node, caller.actor, wanted.addresses)
     touch(session, "allocations")
+    return allocation
+
+
+def make(session: Session, values: dict[str, Any]) -> Allocation:
+    """A new allocation: its row is inserted at once, and is not read again, because all of it is known."""
+    whole = _EMPTY | values
+    key = session.connection().execute(_ADD, whole).inserted_primary_key
+    assert key is not None, "an insert of one row makes one key"
+    allocation = Allocation(id=key[0], **whole)
+    make_transient_to_detached(allocation)
+    session.add(allocation)
     return allocation
 
 

@@ -10,17 +10,17 @@ from sqlalchemy.orm import Session
 
 from inventory_service.auth import Caller
 from inventory_service.constraints import listed
-from inventory_service.models import Allocation, Interface, Node, Vlan
+from inventory_service.models import NODE, NODES, Allocation, Interface, Vlan
 from inventory_service.problems import Invalid
 
 _FABRIC = (
     select(func.min(Vlan.fabric_id))
     .join(Interface, Interface.vlan_id == Vlan.id)
-    .where(Interface.node_id == Node.id)
-    .correlate(Node)
+    .where(Interface.node_id == NODE.id)
+    .correlate(NODES)
     .scalar_subquery()
 )
-PLACES: Mapping[str, Any] = {"zone": Node.zone_id, "pool": Node.pool_id, "rack": Node.rack_id, "fabric": _FABRIC}
+PLACES: Mapping[str, Any] = {"zone": NODE.zone_id, "pool": NODE.pool_id, "rack": NODE.rack_id, "fabric": _FABRIC}
 """What nodes can share. A node that is on several fabrics counts as on the first of them."""
 
 
@@ -49,7 +49,7 @@ def elsewhere(session: Session, caller: Caller, not_with: Any, spread: Any) -> l
     nodes: list[int] = []
     for name in listed("not_with", not_with, "allocation"):
         nodes += _nodes_of(session, caller, name)
-    others = Node.id.in_(nodes)
+    others = NODE.id.in_(nodes)
     conditions: list[ColumnElement[bool]] = [not_(others)]
     for place in places("spread", spread):
         known = session.execute(select(PLACES[place]).where(others).distinct()).scalars()

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.util import IdentitySet
@@ -29,6 +30,8 @@ from inventory_service.changes import Changes
 from inventory_service.models.base import Base, Versioned
 from inventory_service.turns import LineTooLong, Turns
 
+ALONE = "alone"
+"""The execution option of a connection whose statements are each by themselves, without a transaction."""
 _TOPICS = "changed topics"
 _COUNTED = "rows whose version the database has counted"
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -44,6 +47,8 @@ _POSTGRESQL = {
     "idle_in_transaction_session_timeout": "60s",
 }
 _BUSY_SECONDS = 10
+_PAUSE_SECONDS = 1.0
+_USED = "used"
 AWAY = (OperationalError, InterfaceError, PoolTimeout, LineTooLong)
 """What is raised while the database does not answer; it may a moment later."""
 _LOST_RACES = ("40001", "40P01")
@@ -63,7 +68,9 @@ def make_engine(url: str) -> Engine:
         options = [f"-c {name}={value}" for name, value in _POSTGRESQL.items()]
         options.append(str(make_url(url).query.get("options", "")))
         connect = {"connect_timeout": 5, "options": " ".join(options)}
-        return create_engine(url, pool_pre_ping=True, connect_args=connect, **pool)
+        engine = create_engine(url, connect_args=connect, **pool)
+        _ping_after_a_pause(engine)
+        return engine
     engine = create_engine(url, connect_args={"check_same_thread": False}, **pool)
     engine.dialect.statement_compiler = _WithHints
 
@@ -81,10 +88,28 @@ def make_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        write = connection.get_execution_options().get("write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get(ALONE, False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write", False) else "BEGIN")
 
     return engine
+
+
+def _ping_after_a_pause(engine: Engine) -> None:
+    """A connection that was not used for a while is tried first: the database may have been away meanwhile."""
+
+    @event.listens_for(engine, "checkin")
+    def _used(_connection: Any, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ping(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get(_USED, 0.0) < _PAUSE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
 
 
 def lost_a_race(error: Exception) -> bool:
@@ -127,6 +152,9 @@ class Database:
         self.changes = changes or Changes()
         self.session_info: dict[str, Any] = {}
         """What every session carries in its ``info``."""
+        # A statement that is alone needs no transaction around it.
+        on_its_own = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        self._alone = self.engine.execution_options(**{ALONE: True}, **on_its_own)
         self._session = sessionmaker(self.engine, expire_on_commit=False, info=self.session_info)
         self.before_commit: Callable[[Session], None] = lambda _session: None
         self._unit: ContextVar[Unit | None] = ContextVar("unit", default=None)
@@ -147,6 +175,15 @@ class Database:
             return
         with self._connections.turn(), self._session() as session:
             yield session
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """For queries that are each by themselves, and are asked before anything is written.
+
+        :raises LineTooLong: too many wait for the database
+        """
+        with self._connections.turn(), self._alone.connect() as connection:
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Session]:

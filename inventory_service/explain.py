@@ -18,13 +18,13 @@ from sqlalchemy.orm import Session
 
 from inventory_service import root_disk
 from inventory_service.constraints import EXPRESSION, Constraint
-from inventory_service.models import Allocation, Node
+from inventory_service.models import NODE, NODES, Allocation, Node
 from inventory_service.pick import CLEAR_ROOT, READY, Request, best
 from inventory_service.problems import Conflict, NothingFits
 from inventory_service.states import USERS, WORKING
 
 NEAREST = 5
-IN_USE = Node.state.in_(sorted(USERS | WORKING))
+IN_USE = NODE.state.in_(sorted(USERS | WORKING))
 """States from which a node becomes ready by itself, or when its user releases it."""
 _STATE, _LOCKED, _GONE = 1, 2, 4
 """Bits of a verdict: the node is not ready, it is locked, it will not come back by itself."""
@@ -85,12 +85,12 @@ def _missing(one: Constraint) -> Any:
 def _judged(request: Request) -> CTE:
     fails: list[Any] = [
         case((READY, 0), else_=_STATE),
-        case((Node.locked.is_(False), 0), else_=_LOCKED),
+        case((NODE.locked.is_(False), 0), else_=_LOCKED),
         case((READY | IN_USE, 0), else_=_GONE),
         *(case((one.condition, 0), else_=_bit(index)) for index, one in enumerate(request.constraints)),
     ]
     missing = reduce(add, (_missing(one) for one in request.constraints)) if request.constraints else literal(0.0)
-    query = select(Node.id, Node.cost, reduce(add, fails).label("bits"), missing.label("missing")).where(*request.visible)
+    query = select(NODE.id, NODE.cost, reduce(add, fails).label("bits"), missing.label("missing")).where(*request.visible)
     return query.cte("judged").prefix_with("MATERIALIZED")
 
 
@@ -234,9 +234,9 @@ def _held(session: Session, request: Request) -> dict[str, Any]:
     """Who keeps the nodes that fit, and until when at the latest."""
     total, ending, last = session.execute(
         select(func.count(), func.count(Allocation.expires_at), func.max(Allocation.expires_at))
-        .select_from(Node)
-        .outerjoin(Allocation, (Allocation.node_id == Node.id) & (Allocation.state != "released"))
-        .where(IN_USE, Node.locked.is_(False), *request.conditions)
+        .select_from(NODES)
+        .outerjoin(Allocation, (Allocation.node_id == NODE.id) & (Allocation.state != "released"))
+        .where(IN_USE, NODE.locked.is_(False), *request.conditions)
     ).one()
     return {"nodes": total, "until": last if ending == total else None, "text": _held_text(total, ending, last)}
 

@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
 from inventory_service.config import Settings
 from inventory_service.models import IdempotencyKey
-from inventory_service.problems import Invalid
+from inventory_service.problems import Invalid, Overtaken
 from inventory_service.vault import Vault
 
 HEADER = "Idempotency-Key"
@@ -24,10 +24,17 @@ _UNDER_WAY = 0
 _TABLE = IdempotencyKey.__table__
 assert isinstance(_TABLE, Table)
 _THIS = (_TABLE.c.user_id == bindparam("the_user"), _TABLE.c.key == bindparam("the_key"))
-# Made once and without the ORM: every POST with a key comes by here four times.
+# Made once and without the ORM: every POST with a key comes by here three times.
 _LOOK = select(_TABLE).where(*_THIS)
-_FORGET = delete(_TABLE).where(*_THIS, _TABLE.c.created_at <= bindparam("oldest"))
-_TAKE = insert(_TABLE)
+_TAKE = text("""
+    INSERT INTO idempotency_key (user_id, key, fingerprint, status, body, created_at)
+    VALUES (:the_user, :the_key, :fingerprint, :status, '', :now)
+    ON CONFLICT (user_id, key) DO UPDATE
+    SET fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, created_at = excluded.created_at
+    WHERE idempotency_key.created_at <= :oldest
+    RETURNING status
+""").bindparams(bindparam("now", type_=_TABLE.c.created_at.type), bindparam("oldest", type_=_TABLE.c.created_at.type))
+"""An answer that is kept no longer makes room."""
 _KEEP = update(_TABLE).where(*_THIS).values(status=bindparam("the_status"), body=bindparam("the_body"))
 
 
@@ -56,13 +63,13 @@ def fingerprint(*parts: bytes) -> str:
 
 
 def stored_answer(
-    session: Session, settings: Settings, vault: Vault, user_id: int, key: str, print_of_it: str
+    connection: Connection, settings: Settings, vault: Vault, user_id: int, key: str, print_of_it: str
 ) -> Stored | None:
     """What this request was answered before; None when it is new, or so long ago that the answer is not kept.
 
     :raises Invalid: the key was used for another request
     """
-    row = session.execute(_LOOK, {"the_user": user_id, "the_key": key}).one_or_none()
+    row = connection.execute(_LOOK, {"the_user": user_id, "the_key": key}).one_or_none()
     if row is None or row.created_at <= _oldest(settings):
         return None
     if row.fingerprint != print_of_it:
@@ -71,10 +78,13 @@ def stored_answer(
 
 
 def begin(session: Session, settings: Settings, user_id: int, key: str, print_of_it: str) -> None:
-    """Take the key. Whoever took it at the same moment is waited for, and then the database refuses this one."""
-    session.execute(_FORGET, {"the_user": user_id, "the_key": key, "oldest": _oldest(settings)})
-    taken = {"user_id": user_id, "key": key, "fingerprint": print_of_it, "status": _UNDER_WAY, "body": "", "created_at": clock.now()}
-    session.execute(_TAKE, taken)
+    """Take the key. Whoever took it at the same moment is waited for.
+
+    :raises Overtaken: it was taken; asked again, there is an answer
+    """
+    this = {"the_user": user_id, "the_key": key, "fingerprint": print_of_it, "status": _UNDER_WAY}
+    if session.execute(_TAKE, this | {"now": clock.now(), "oldest": _oldest(settings)}).one_or_none() is None:
+        raise Overtaken(f"a request with the same {HEADER} was done just now", field=HEADER, value=key)
 
 
 def keep(session: Session, vault: Vault, user_id: int, key: str, answer: Stored) -> None:

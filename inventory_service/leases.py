@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
@@ -18,7 +18,8 @@ from inventory_service.constraints import Constraint
 from inventory_service.db import touch
 from inventory_service.durations import parse_end, say_duration, say_moment
 from inventory_service.events import record
-from inventory_service.models import Allocation, Node, Pool
+from inventory_service.models import NODE, Allocation, Pool
+from inventory_service.policies import Policies, Policy
 from inventory_service.problems import Conflict, Invalid
 from inventory_service.wanted import Wanted
 
@@ -26,51 +27,47 @@ ENDING = ("waiting", "releasing", "released")
 """States of an allocation in which its lease means nothing."""
 
 
-def limits(session: Session, wanted: Wanted) -> list[Constraint]:
+def limits(policies: Policies, wanted: Wanted) -> list[Constraint]:
     """Leaves out the nodes of pools whose policy does not allow such a lease, or none at all.
 
     :raises Invalid: the lease means nothing
     """
-    refusing = _refusing(session, wanted)
+    refusing = _refusing(policies, wanted)
     if not refusing:
         return []
     value = str(wanted.lease) if wanted.lease else "(none)"
-    return [Constraint("lease", value, Node.pool_id.not_in([pool.id for pool in refusing]))]
+    return [Constraint("lease", value, NODE.pool_id.not_in([one.pool_id for one in refusing]))]
 
 
-def refuse(session: Session, wanted: Wanted) -> Invalid:
+def refuse(policies: Policies, wanted: Wanted) -> Invalid:
     """The error that tells what the pools allow that refused."""
-    said = [f"pool {pool.name} {_rule(pool)}" for pool in _refusing(session, wanted)]
+    said = [f"pool {one.pool} {_rule(one)}" for one in _refusing(policies, wanted)]
     return Invalid("lease", wanted.lease, "; ".join(said), said)
 
 
-def _refusing(session: Session, wanted: Wanted) -> Sequence[Pool]:
-    pools = session.scalars(select(Pool)).all()
+def _refusing(policies: Policies, wanted: Wanted) -> Sequence[Policy]:
     if not wanted.lease:
-        return [pool for pool in pools if pool.lease_required and pool.lease_default_seconds is None]
+        return [one for one in policies.values() if one.lease_required and one.lease_default_seconds is None]
     now = clock.now()
     seconds = (parse_end("lease", wanted.lease, now) - now).total_seconds()
-    return [pool for pool in pools if (longest := _longest(pool)) is not None and seconds > longest]
+    return [one for one in policies.values() if (longest := one.lease_first_seconds) is not None and seconds > longest]
 
 
-def _longest(pool: Pool) -> int | None:
-    """The longest first lease in seconds; None when there is no limit."""
-    return min((one for one in (pool.lease_max_seconds, pool.lease_total_seconds) if one is not None), default=None)
-
-
-def _rule(pool: Pool) -> str:
-    longest = _longest(pool)
+def _rule(policy: Policy) -> str:
+    longest = policy.lease_first_seconds
     at_most = f"at most {say_duration(timedelta(seconds=longest))}" if longest is not None else "of any length"
-    return f"requires a lease, {at_most}" if pool.lease_required else f"allows leases of {at_most}"
+    return f"requires a lease, {at_most}" if policy.lease_required else f"allows leases of {at_most}"
 
 
-def begin(session: Session, wanted: Wanted, pool_id: int) -> dict[str, Any]:
-    """The columns of an allocation whose lease begins now."""
+def begin(session: Session, wanted: Wanted, policy: Policy) -> dict[str, Any]:
+    """The columns of an allocation whose lease begins now.
+
+    :param policy: that of the node's pool
+    """
     now = clock.now()
-    pool = session.get_one(Pool, pool_id)
     end = parse_end("lease", wanted.lease, now) if wanted.lease else None
-    if end is None and pool.lease_default_seconds is not None:
-        end = now + timedelta(seconds=pool.lease_default_seconds)
+    if end is None and policy.lease_default_seconds is not None:
+        end = now + timedelta(seconds=policy.lease_default_seconds)
     if end is not None:
         touch(session, "due")
     return {
@@ -79,11 +76,11 @@ def begin(session: Session, wanted: Wanted, pool_id: int) -> dict[str, Any]:
         "lease_seconds": int((end - now).total_seconds()) if end else None,
         "noticed_at": None,
         "expired_at": None,
-        "due_at": _notice_at(pool, now, end) if end else None,
+        "due_at": _notice_at(policy, now, end) if end else None,
     }
 
 
-def _notice_at(pool: Pool, since: datetime, end: datetime) -> datetime:
+def _notice_at(pool: Pool | Policy, since: datetime, end: datetime) -> datetime:
     """When the end is announced; of a lease that is short, after half of it."""
     return end - min(timedelta(seconds=pool.lease_notice_seconds), (end - since) / 2)
 

@@ -14,18 +14,19 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, insert, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import Session
 
 from inventory_service import quotas
-from inventory_service.allocate import asked, hostname_of, name_of, take
+from inventory_service.allocate import asked, hostname_of, make, name_of, take
 from inventory_service.allocation_requests import complete_credentials, deploy, give_up
 from inventory_service.auth import Caller
 from inventory_service.db import alone, hold, touch
 from inventory_service.events import record
-from inventory_service.models import Allocation, Node, Pool
+from inventory_service.models import NODE, Allocation, Node, Pool, User
 from inventory_service.offers import offers
 from inventory_service.pick import Request, fits, may_be_picked, understand
+from inventory_service.policies import Policies, policies_of
 from inventory_service.problems import Conflict, Invalid, NotFound, Overtaken
 from inventory_service.queue_orders import QUEUE_ORDERS, WAITING
 from inventory_service.refusals import in_use, without
@@ -43,7 +44,12 @@ class Waiting(NamedTuple):
 
     id: int
     user_id: int
+    user: str
     request: dict[str, Any]
+
+    def caller(self) -> Caller:
+        """Who asked, with the rights of the token that was used."""
+        return Caller(self.user_id, self.user, str(self.request.get("role", "user")), token_id=0)
 
     @property
     def same(self) -> str:
@@ -58,13 +64,19 @@ def watch_offers(services: Services) -> None:
 
 
 def acquire(
-    session: Session, services: Services, caller: Caller, wanted: Wanted, *more: ColumnElement[bool]
+    session: Session,
+    services: Services,
+    caller: Caller,
+    wanted: Wanted,
+    *more: ColumnElement[bool],
+    request: Request | None = None,
 ) -> Allocation | None:
     """A node now; None when nothing is free that fits.
 
     :param more: what the node has to meet besides
+    :param request: what ``understand`` made of ``wanted``, when it was asked already
     """
-    allocation = take(session, caller, wanted, understand(session, caller, wanted), *more)
+    allocation = take(session, caller, wanted, request or understand(session, caller, wanted), *more)
     if allocation is not None and wanted.deploy:
         deploy(session, services, allocation, caller.actor)
     return allocation
@@ -79,8 +91,8 @@ def join(
     """
     alone(session, _LINE)
     request = understand(session, caller, wanted)
-    allocation = acquire(session, services, caller, wanted, *narrowed(session, services, wanted, request))
-    if allocation is not None or not _could_be(session, caller, request):
+    allocation = acquire(session, services, caller, wanted, *narrowed(session, services, wanted, request), request=request)
+    if allocation is not None or not _could_be(session, request):
         return allocation
     if wanted.deploy:
         login = services.vault.decrypt_document(wanted.credentials)
@@ -96,7 +108,7 @@ def join(
         "due_at": until,
         **_needs(request),
     }
-    waiting = session.scalars(insert(Allocation).values(**values).returning(Allocation)).one()
+    waiting = make(session, values)
     record(session, "allocation.waiting", caller.actor, allocation=waiting, constraints=dict(wanted.constraints))
     touch(session, "allocations", "due")
     return waiting
@@ -108,10 +120,10 @@ def _needs(request: Request) -> dict[str, int]:
     return {f"needs_{what}": max((getattr(one.least, what) for one in request.constraints), default=0) for what in bounds}
 
 
-def _could_be(session: Session, caller: Caller, request: Request) -> bool:
+def _could_be(session: Session, request: Request) -> bool:
     """Whether some node would do if it were free and the caller held nothing."""
     at_all = without(request, "quota")
-    alone_in_pool = [*at_all.constraints, *quotas.could_ever(session, caller.user_id)]
+    alone_in_pool = [*at_all.constraints, *quotas.could_ever(request.policies)]
     return in_use(session, replace(at_all, constraints=alone_in_pool))
 
 
@@ -161,8 +173,8 @@ def _serve_node(session: Session, services: Services, node_id: int, choosing: Co
 
 
 def _line(session: Session, *conditions: ColumnElement[bool], order: str = "first_come") -> Sequence[Waiting]:
-    query = select(Allocation.id, Allocation.user_id, Allocation.request).where(WAITING, *conditions)
-    return [Waiting(*one) for one in session.execute(query.order_by(*QUEUE_ORDERS[order]))]
+    query = select(Allocation.id, Allocation.user_id, User.name, Allocation.request).join(Allocation.user)
+    return [Waiting(*one) for one in session.execute(query.where(WAITING, *conditions).order_by(*QUEUE_ORDERS[order]))]
 
 
 def _serve(
@@ -178,13 +190,18 @@ def _serve(
     :param choosing: users who have just got more room in a quota: what was free before may be theirs as well
     """
     refused: set[str] = set()
+    askers: dict[tuple[int, str], tuple[Caller, Policies]] = {}
     gone = False
     for one in line:
         this = None if one.user_id in choosing else node_id
         same = one.same
         if same in refused or (gone and this is not None):
             continue
-        if not _give(session, services, one.id, this):
+        caller = one.caller()
+        key = caller.user_id, caller.role
+        if key not in askers:
+            askers[key] = caller, policies_of(session, caller.user_id)
+        if not _give(session, services, one, *askers[key], this):
             refused.add(same)
         elif node_id is not None and not gone:
             gone = not _is_free(session, node_id)
@@ -196,21 +213,19 @@ def _is_free(session: Session, node_id: int) -> bool:
     return session.scalar(select(Node.id).where(Node.id == node_id, *may_be_picked())) is not None
 
 
-def _give(session: Session, services: Services, allocation_id: int, node_id: int | None) -> bool:
+def _give(
+    session: Session, services: Services, one: Waiting, caller: Caller, policies: Policies, node_id: int | None
+) -> bool:
     """Let one in line have a node, if there is one for it; a request that means nothing any more ends."""
-    waiting = session.scalars(
-        select(Allocation).where(Allocation.id == allocation_id).options(joinedload(Allocation.user))
-    ).one()
-    caller = Caller(waiting.user_id, waiting.user.name, str(waiting.request.get("role", "user")), token_id=0)
-    wanted = Wanted.of(waiting.request, waiting.credentials)
+    wanted = Wanted.of(one.request)
     try:
-        request = understand(session, caller, wanted)
-        this = [Node.id == node_id] if node_id is not None else []
+        request = understand(session, caller, wanted, policies=policies)
+        this = [NODE.id == node_id] if node_id is not None else []
         if node_id is not None and not fits(session, node_id, request):
             return False
         this += narrowed(session, services, wanted, request, *this)
-        hold(session, waiting)
-        if waiting.state != "waiting":
+        waiting = _held(session, one)
+        if waiting is None:
             return False
         with session.begin_nested():
             if take(session, caller, wanted, request, *this, waiting=waiting) is None:
@@ -223,7 +238,16 @@ def _give(session: Session, services: Services, allocation_id: int, node_id: int
         # Something that may pass is in the way, such as an address that somebody holds.
         return False
     except (Invalid, NotFound) as problem:
-        give_up(session, waiting, f"it can be met no longer: {problem.detail}", "engine")
+        waiting = _held(session, one)
+        if waiting is not None:
+            give_up(session, waiting, f"it can be met no longer: {problem.detail}", "engine")
         return False
-    touch(session, f"allocation:{waiting.id}")
+    touch(session, f"allocation:{one.id}")
     return True
+
+
+def _held(session: Session, one: Waiting) -> Allocation | None:
+    """The row of one in line, for this transaction alone; None when it waits no longer."""
+    waiting = session.get_one(Allocation, one.id)
+    hold(session, waiting)
+    return waiting if waiting.state == "waiting" else None

@@ -23,12 +23,13 @@ from inventory_service.constraints.columns import words_of
 from inventory_service.constraints.disks import Root
 from inventory_service.cost import hardware_cost, weights_of
 from inventory_service.images import find_image
-from inventory_service.models import Disk, Image, Node
+from inventory_service.models import NODE, NODES, Disk, Image
+from inventory_service.policies import Policies, policies_of
 from inventory_service.rights import let_ask, usable
 from inventory_service.states import Moved, advance_chosen
 from inventory_service.wanted import Wanted
 
-READY = Node.state == literal_column("'ready'")
+READY = NODE.state == literal_column("'ready'")
 CLEAR_ROOT = "(unambiguous)"
 """The value of the constraint ``root_disk`` where nobody said which disk."""
 
@@ -41,20 +42,28 @@ class Request:
     :param preferences: what it should rather have, the most important first
     :param visible: which nodes the caller may use at all; the others are not even counted
     :param root: what the disk for ``/`` has to be besides
-    :param least_cost: what a node costs at least that meets the constraints
+    :param least: what a node has at least that meets the constraints
+    :param least_cost: and what it costs at least
+    :param policies: what counts for the user in each pool
     """
 
     constraints: Sequence[Constraint] = ()
     preferences: Sequence[Constraint] = ()
     visible: Sequence[ColumnElement[bool]] = ()
     root: Root = field(default_factory=Root)
+    least: Least = field(default_factory=Least)
     least_cost: float = 0.0
+    policies: Policies = field(default_factory=dict)
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What a free node has to meet."""
-        bound = [Node.cost >= self.least_cost * (1 - 1e-9)] if self.least_cost else []
-        return [*bound, *self.visible, *(one.condition for one in self.constraints)]
+        """What a free node has to meet; first what follows from it and can be decided without a look at the node's parts."""
+        bounds = [NODE.cost >= self.least_cost * (1 - 1e-9)] if self.least_cost else []
+        if self.least.storage_bytes:
+            bounds.append(NODE.storage_bytes >= self.least.storage_bytes)
+        if self.least.gpus:
+            bounds.append(NODE.gpus >= self.least.gpus)
+        return [*bounds, *self.visible, *(one.condition for one in self.constraints)]
 
     @property
     def ranks(self) -> list[Any]:
@@ -64,7 +73,7 @@ class Request:
     @property
     def order(self) -> list[Any]:
         """The best first: preferences, then what wastes least, then what was used longest ago."""
-        return [*self.ranks, Node.cost, Node.idle_since, Node.id]
+        return [*self.ranks, NODE.cost, NODE.idle_since, NODE.id]
 
     def strictly(self) -> Request:
         """The request whose preferences are constraints: the index then leads straight to the best node."""
@@ -81,13 +90,16 @@ class Request:
 
 def may_be_picked() -> list[ColumnElement[bool]]:
     """What every node has to be, whatever is asked for."""
-    return [READY, Node.locked.is_(False)]
+    return [READY, NODE.locked.is_(False)]
 
 
-def understand(session: Session, caller: Caller, wanted: Wanted, count: int = 1) -> Request:
+def understand(
+    session: Session, caller: Caller, wanted: Wanted, count: int = 1, *, policies: Policies | None = None
+) -> Request:
     """The request in SQL.
 
     :param count: how many such nodes are wanted at once
+    :param policies: what counts for the caller in each pool, where it was read in this transaction already
     :raises Invalid: a constraint or an image that means nothing
     """
     let_ask(session, caller)
@@ -98,12 +110,13 @@ def understand(session: Session, caller: Caller, wanted: Wanted, count: int = 1)
     if image:
         constraints.append(Constraint("image", image.name, _image_fits(image, by_disks)))
     if wanted.root_disk:
-        has_it = exists().where(Disk.node_id == Node.id, Disk.serial == wanted.root_disk).correlate(Node)
+        has_it = exists().where(Disk.node_id == NODE.id, Disk.serial == wanted.root_disk).correlate(NODES)
         constraints.append(Constraint("root_disk", wanted.root_disk, has_it))
     elif wanted.deploy and image and not by_disks:
-        constraints.append(Constraint("root_disk", CLEAR_ROOT, Node.root_disk.is_not(None)))
+        constraints.append(Constraint("root_disk", CLEAR_ROOT, NODE.root_disk.is_not(None)))
     constraints += wanted_constraints(session, wanted.addresses)
-    constraints += [*leases.limits(session, wanted), *quotas.limits(session, caller.user_id, count)]
+    policies = policies if policies is not None else policies_of(session, caller.user_id)
+    constraints += [*leases.limits(policies, wanted), *quotas.limits(session, caller.user_id, policies, count)]
     apart = elsewhere(session, caller, wanted.not_with, wanted.spread)
     constraints += [Constraint("not_with", words_of(wanted.not_with), one) for one in apart]
     least = reduce(Least.and_also, (one.least for one in constraints), Least())
@@ -112,14 +125,16 @@ def understand(session: Session, caller: Caller, wanted: Wanted, count: int = 1)
         preferences=parse_preferences(session, wanted.prefer),
         visible=usable(session, caller),
         root=root,
+        least=least,
         least_cost=hardware_cost(**vars(least), weights=weights_of(session)),
+        policies=policies,
     )
 
 
 def _image_fits(image: Image, by_disks: bool) -> ColumnElement[bool]:
-    boots = or_(Node.firmware.is_(None), Node.firmware.in_(image.boot)) if image.boot else false()
-    fits = (Node.arch == image.arch) & boots
-    return fits if by_disks else fits & or_(Node.disk_bytes.is_(None), Node.disk_bytes >= image.disk_bytes)
+    boots = or_(NODE.firmware.is_(None), NODE.firmware.in_(image.boot)) if image.boot else false()
+    fits = (NODE.arch == image.arch) & boots
+    return fits if by_disks else fits & or_(NODE.disk_bytes.is_(None), NODE.disk_bytes >= image.disk_bytes)
 
 
 def best(request: Request, *more: ColumnElement[bool], limit: int | None = 1) -> Select[int]:
@@ -127,15 +142,15 @@ def best(request: Request, *more: ColumnElement[bool], limit: int | None = 1) ->
 
     :param more: what a node has to meet besides, such as ``Node.id == 7``
     """
-    query = select(Node.id).where(*may_be_picked(), *request.conditions, *more).order_by(*request.order)
+    query = select(NODE.id).where(*may_be_picked(), *request.conditions, *more).order_by(*request.order)
     if not more and all(one.name != "node" for one in request.constraints):
-        query = query.with_hint(Node, "INDEXED BY ix_node_free", "sqlite")
+        query = query.with_hint(NODES, "INDEXED BY ix_node_free", "sqlite")
     return query if limit is None else query.limit(literal_column(str(limit)))
 
 
 def hold(query: Select[int]) -> Select[int]:
     """Hold the rows until the transaction ends, passing over those that others hold."""
-    return query.with_for_update(of=Node, skip_locked=True)
+    return query.with_for_update(of=NODES, skip_locked=True)
 
 
 def pick(session: Session, request: Request, *more: ColumnElement[bool]) -> Moved | None:
@@ -144,19 +159,22 @@ def pick(session: Session, request: Request, *more: ColumnElement[bool]) -> Move
     A node that meets all preferences is looked for first. Nodes that another transaction holds at this moment are passed
     over. When that leaves none, they are waited for: the other transaction may give up, and a no has to be true.
     """
+    session.flush()
     for one in [request.strictly(), request] if request.preferences else [request]:
         moved = advance_chosen(session, hold(best(one, *more)), "ready", "allocate")
         if moved:
             return moved[0]
     if session.scalar(best(request, *more)) is None:
         return None
-    moved = advance_chosen(session, best(request, *more).with_for_update(of=Node), "ready", "allocate")
+    moved = advance_chosen(session, best(request, *more).with_for_update(of=NODES), "ready", "allocate")
     return moved[0] if moved else None
 
 
 def fits(session: Session, node_id: int, request: Request) -> bool:
     """Whether this node is free and is what the request asks for."""
-    return session.scalar(best(request, Node.id == node_id)) is not None
+    session.flush()
+    this = select(NODE.id).where(*may_be_picked(), *request.conditions, NODE.id == node_id)
+    return session.scalar(this) is not None
 
 
 def root_disk_of(session: Session, node_id: int, wanted: Wanted, request: Request) -> str | None:

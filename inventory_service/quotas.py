@@ -7,7 +7,6 @@ transaction ends, so that the same user's requests at the same moment are counte
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select, true
@@ -15,35 +14,13 @@ from sqlalchemy.orm import Session, joinedload
 
 from inventory_service.constraints import Constraint
 from inventory_service.events import record
-from inventory_service.models import Allocation, Node, Pool, Quota, User
+from inventory_service.models import NODE, Allocation, Pool, Quota, User
 from inventory_service.offers import offer_user
+from inventory_service.policies import Amount, Policies
 from inventory_service.problems import QuotaUsedUp
 
 _HOLDS = Allocation.state.not_in(("released", "waiting"))
-
-
-@dataclass(frozen=True)
-class Amount:
-    """So much of a pool; of a limit, None is without a limit."""
-
-    nodes: int | None = None
-    cpus: int | None = None
-    memory_bytes: int | None = None
-
-    def document(self) -> dict[str, int | None]:
-        """As answers show it."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
-
-
-def quotas_of(session: Session, user_id: int) -> Sequence[Quota]:
-    """The quotas that count for a user: of each pool the user's own, else the one of everybody."""
-    rows = session.scalars(
-        select(Quota)
-        .where(or_(Quota.user_id == user_id, Quota.user_id.is_(None)))
-        .options(joinedload(Quota.pool), joinedload(Quota.user))
-        .order_by(Quota.pool_id, Quota.user_id.is_(None).desc())
-    ).all()
-    return list({quota.pool_id: quota for quota in rows}.values())
+_NOTHING = Amount(0, 0, 0)
 
 
 def usage(session: Session, user_ids: Sequence[int]) -> dict[tuple[int, int | None], Amount]:
@@ -62,72 +39,76 @@ def usage(session: Session, user_ids: Sequence[int]) -> dict[tuple[int, int | No
     return {(user, pool): Amount(nodes, int(cpus), int(memory)) for user, pool, nodes, cpus, memory in rows}
 
 
-def limits(session: Session, user_id: int, count: int = 1) -> list[Constraint]:
+def limits(session: Session, user_id: int, policies: Policies, count: int = 1) -> list[Constraint]:
     """Leaves out the nodes with which the user would exceed a quota.
 
     :param count: how many nodes are to be taken at once
     """
-    quotas = quotas_of(session, user_id)
-    if not quotas:
+    limited = _limited(policies)
+    if not limited:
         return []
     session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
     used = usage(session, [user_id])
     return [
-        Constraint("quota", quota.pool.name, _room(quota, used.get((user_id, quota.pool_id), Amount(0, 0, 0)), count))
-        for quota in quotas
+        Constraint("quota", pool, _room(pool_id, quota, used.get((user_id, pool_id), _NOTHING), count))
+        for pool_id, pool, quota in limited
     ]
 
 
-def _room(quota: Quota, used: Amount, count: int) -> Any:
+def _limited(policies: Policies) -> list[tuple[int, str, Amount]]:
+    """The pools with a quota."""
+    return [(one.pool_id, one.pool, one.quota) for one in policies.values() if one.quota is not None]
+
+
+def _room(pool_id: int, quota: Amount, used: Amount, count: int) -> Any:
     """Whether a node is in another pool, or there is room for it."""
-    elsewhere = Node.pool_id != quota.pool_id
+    elsewhere = NODE.pool_id != pool_id
     if quota.nodes is not None and (used.nodes or 0) + count > quota.nodes:
         return elsewhere
     room = [
         func.coalesce(column, 0) <= limit - (taken or 0)
         for column, limit, taken in (
-            (Node.cpus, quota.cpus, used.cpus),
-            (Node.memory_bytes, quota.memory_bytes, used.memory_bytes),
+            (NODE.cpus, quota.cpus, used.cpus),
+            (NODE.memory_bytes, quota.memory_bytes, used.memory_bytes),
         )
         if limit is not None
     ]
     return or_(elsewhere, and_(true(), *room))
 
 
-def could_ever(session: Session, user_id: int, count: int = 1) -> list[Constraint]:
+def could_ever(policies: Policies, count: int = 1) -> list[Constraint]:
     """As ``limits``, if the user held nothing."""
     return [
-        Constraint("quota", quota.pool.name, _room(quota, Amount(0, 0, 0), count))
-        for quota in quotas_of(session, user_id)
+        Constraint("quota", pool, _room(pool_id, quota, _NOTHING, count)) for pool_id, pool, quota in _limited(policies)
     ]
 
 
-def exceeded(session: Session, user_id: int, pool_ids: Collection[int]) -> bool:
+def exceeded(session: Session, user_id: int, policies: Policies, pool_ids: Collection[int]) -> bool:
     """Whether the user holds more of these pools than a quota allows: several that were taken at once may be too much."""
     used = usage(session, [user_id])
-    for quota in quotas_of(session, user_id):
-        held = used.get((user_id, quota.pool_id), Amount(0, 0, 0)).document()
-        limit = Amount(quota.nodes, quota.cpus, quota.memory_bytes).document()
-        if quota.pool_id in pool_ids and any(most is not None and (held[what] or 0) > most for what, most in limit.items()):
+    for pool_id, _pool, quota in _limited(policies):
+        held = used.get((user_id, pool_id), _NOTHING).document()
+        if pool_id in pool_ids and any(
+            most is not None and (held[what] or 0) > most for what, most in quota.document().items()
+        ):
             return True
     return False
 
 
-def refuse(session: Session, user_id: int) -> QuotaUsedUp:
+def refuse(session: Session, user_id: int, policies: Policies) -> QuotaUsedUp:
     """The error that tells which limits there are, how much is used, and by which allocations."""
-    quotas = quotas_of(session, user_id)
     used = usage(session, [user_id])
     holding = session.execute(
         select(Allocation.pool_id, Allocation.name).where(Allocation.user_id == user_id, _HOLDS).order_by(Allocation.id)
     ).all()
     said = [
         {
-            "pool": quota.pool.name,
-            "limit": Amount(quota.nodes, quota.cpus, quota.memory_bytes).document(),
-            "used": used.get((user_id, quota.pool_id), Amount(0, 0, 0)).document(),
-            "allocations": [name for pool_id, name in holding if pool_id == quota.pool_id],
+            "pool": pool,
+            "limit": quota.document(),
+            "used": used.get((user_id, pool_id), _NOTHING).document(),
+            "allocations": [name for holding_id, name in holding if holding_id == pool_id],
         }
-        for quota in quotas
+        for pool_id, pool, quota in _limited(policies)
     ]
     return QuotaUsedUp("; ".join(_say(one) for one in said) + "; release some of these, or wait", quotas=said)
 

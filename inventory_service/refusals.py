@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from inventory_service import leases, quotas
 from inventory_service.auth import Caller
 from inventory_service.explain import ByExpression, Together, why_none
-from inventory_service.models import Node
+from inventory_service.models import NODE
 from inventory_service.pick import Request, best
 from inventory_service.problems import Problem
 from inventory_service.wanted import Wanted
@@ -31,11 +31,13 @@ def refusal(
     :param needed: how many nodes were asked for; the rest as in ``why_none``
     """
     at_all = without(request, "quota")
-    if not in_use(session, at_all) and in_use(session, without(at_all, "lease")):
-        return leases.refuse(session, wanted)
+    whatever_lease = without(at_all, "lease")
+    by_lease = len(whatever_lease.constraints) < len(at_all.constraints)
+    if by_lease and not in_use(session, at_all) and in_use(session, whatever_lease):
+        return leases.refuse(request.policies, wanted)
     by_quota = len(at_all.constraints) < len(request.constraints)
     if by_quota and len(session.scalars(best(at_all, limit=needed)).all()) == needed:
-        return quotas.refuse(session, caller.user_id)
+        return quotas.refuse(session, caller.user_id, request.policies)
     return why_none(session, request, needed, by_expression=by_expression, together=together)
 
 
@@ -46,4 +48,4 @@ def without(request: Request, name: str) -> Request:
 
 def in_use(session: Session, request: Request) -> bool:
     """Whether some node would do if it were free."""
-    return bool(session.scalar(select(exists().where(*request.conditions, Node.state != "retired"))))
+    return bool(session.scalar(select(exists().where(*request.conditions, NODE.state != "retired"))))

@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, bindparam, 
 from sqlalchemy.orm import Session
 
 from inventory_service.auth import Caller
-from inventory_service.models import Allocation, Event, Grant, GroupMember, Node, Operation, Pool
+from inventory_service.models import NODE, Allocation, Event, Grant, GroupMember, Node, Operation, Pool
 from inventory_service.problems import Forbidden
 
 SEE, ACQUIRE, OPERATE, ADMINISTRATE = "see", "acquire", "operate", "administrate"
@@ -125,7 +125,7 @@ def _pools(session: Session, caller: Caller, act: str) -> list[int] | None:
 def usable(session: Session, caller: Caller) -> list[ColumnElement[bool]]:
     """What a node has to meet to be acquired by the caller; nothing when all pools are open to the caller."""
     pools = _pools(session, caller, ACQUIRE)
-    return [] if pools is None else [Node.pool_id.in_(pools)]
+    return [] if pools is None else [NODE.pool_id.in_(pools)]
 
 
 def visible(session: Session, caller: Caller) -> list[ColumnElement[bool]]:

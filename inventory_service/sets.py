@@ -74,8 +74,8 @@ def take_set(
     for number, node_id in enumerate(ids, 1):
         each = replace(wanted.each, name=check_name("name", f"{name}-{number}"), hostname=_hostname(wanted, name, number))
         taken.append(keep(session, caller, each, request, moved[node_id], set_name=name))
-    if quotas.exceeded(session, caller.user_id, {one.pool_id for one in moved.values()}):
-        raise quotas.refuse(session, caller.user_id)
+    if quotas.exceeded(session, caller.user_id, request.policies, {one.pool_id for one in moved.values()}):
+        raise quotas.refuse(session, caller.user_id, request.policies)
     return taken
 
 

@@ -5,15 +5,18 @@ The API's answers, the page and the documentation come from this table.
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, literal_column, select, update
+from sqlalchemy import BindParameter, Select, bindparam, literal_column, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from inventory_service import clock
 from inventory_service.db import touch
 from inventory_service.events import record
-from inventory_service.models import Allocation, Node
+from inventory_service.models import NODE, NODES, Allocation, Node
 from inventory_service.offers import offer_node
 from inventory_service.problems import Conflict, Overtaken
 
@@ -166,6 +169,18 @@ class Moved(NamedTuple):
     memory_bytes: int | None
 
 
+@cache
+def _move(before: str, verb: str) -> ReturningUpdate[Any]:
+    """The statement that moves nodes, but for which; made once, because every allocation says it."""
+    now: BindParameter[datetime] = bindparam("now")
+    return (
+        update(NODES)
+        .where(NODE.state == literal_column(f"'{before}'"))
+        .values(state=TRANSITIONS[before, verb], reason=None, version=NODE.version + 1, idle_since=now, updated_at=now)
+        .returning(NODE.id, NODE.name, NODE.pool_id, NODE.cpus, NODE.memory_bytes)
+    )
+
+
 def advance_chosen(session: Session, chosen: Select[int], before: str, verb: str) -> list[Moved]:
     """Move the nodes that a query chooses along the table, all in one statement; the caller writes their events.
 
@@ -173,15 +188,8 @@ def advance_chosen(session: Session, chosen: Select[int], before: str, verb: str
     :param before: the state that they have to be in
     :returns: the nodes that moved; none when the query chose none
     """
-    now = clock.now()
-    picked = chosen.cte("picked")
-    moved = session.execute(
-        update(Node)
-        .where(Node.id.in_(select(picked.c.id)), Node.state == literal_column(f"'{before}'"))
-        .values(state=TRANSITIONS[before, verb], reason=None, version=Node.version + 1, idle_since=now, updated_at=now)
-        .returning(Node.id, Node.name, Node.pool_id, Node.cpus, Node.memory_bytes)
-        .execution_options(synchronize_session=False)
-    ).all()
+    picked = select(chosen.cte("picked").c.id)
+    moved = session.execute(_move(before, verb).where(NODE.id.in_(picked)), {"now": clock.now()}).all()
     if moved:
         touch(session, "nodes")
     return [Moved(*one) for one in moved]

@@ -28,8 +28,8 @@ def answer_once(view: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
     parts, key = services(), idempotency.check_key(key)
     settings, vault = parts.settings, parts.vault
     this = idempotency.fingerprint(request.full_path.encode(), request.get_data())
-    with parts.database.read() as session:
-        before = idempotency.stored_answer(session, settings, vault, who.user_id, key, this)
+    with parts.database.look() as connection:
+        before = idempotency.stored_answer(connection, settings, vault, who.user_id, key, this)
     if before is not None:
         return Response(before.body or None, before.status, {REPLAYED: "true"}, content_type="application/json")
     with parts.database.unit(lambda one: idempotency.begin(one, settings, who.user_id, key, this)) as unit:

@@ -14,8 +14,9 @@ from inventory_service.api.lists import number, part
 from inventory_service.api.schemas.quotas import Quota as QuotaOut
 from inventory_service.api.schemas.quotas import QuotaFilter, QuotaIn, Quotas
 from inventory_service.models import Pool, Quota, User
+from inventory_service.policies import Amount, policies_of
 from inventory_service.problems import NotFound
-from inventory_service.quotas import Amount, delete_quota, quotas_of, set_quota, usage
+from inventory_service.quotas import delete_quota, set_quota, usage
 
 bp = APIBlueprint("quotas", __name__, url_prefix="/api/v1", tag="Users")
 by_token(bp, "admin", "user")
@@ -60,7 +61,7 @@ def list_quotas(wanted: QuotaFilter) -> dict[str, Any]:
         whose = asked_for.id if asked_for else None if who.is_admin else who.user_id
         query = select(Quota).options(joinedload(Quota.pool), joinedload(Quota.user)).order_by(Quota.id)
         if whose is not None:
-            query = query.where(Quota.id.in_([one.id for one in quotas_of(session, whose)]))
+            query = query.where(Quota.id.in_([one.quota_id for one in policies_of(session, whose).values() if one.quota_id]))
         rows, following = part(session, query.where(Quota.id > after), wanted.limit, lambda one: one.id)
         holders = [whose or one.user_id for one in rows]
         used = usage(session, [one for one in holders if one is not None])

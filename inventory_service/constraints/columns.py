@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, not_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from inventory_service.constraints.condition import Constraint, Least, Quantity
 from inventory_service.constraints.words import CLOCK, LINK, SIZE, WHOLE, Unit, listed, one_of, parse_arch, parse_range
-from inventory_service.models import Node
+from inventory_service.models import NODE
 from inventory_service.sizes import approximate_size
 
 Parser = Callable[[Session, str, str, Any], list[Constraint]]
@@ -23,7 +24,7 @@ def words_of(value: Any) -> str:
     return ",".join(str(one) for one in value) if isinstance(value, list) else str(value)
 
 
-def within(column: InstrumentedAttribute[Any], least: int | None, most: int | None) -> ColumnElement[bool]:
+def within(column: KeyedColumnElement[Any], least: int | None, most: int | None) -> ColumnElement[bool]:
     """Whether a column is in a range; what is unknown is not."""
     bounds = [column >= least] if least is not None else []
     return and_(*bounds, *([column <= most] if most is not None else []))
@@ -37,7 +38,7 @@ class Number:
     :param say: an amount in words
     """
 
-    column: InstrumentedAttribute[Any]
+    column: KeyedColumnElement[Any]
     unit: Unit
     say: Callable[[int], str]
     least: str | None = None
@@ -55,18 +56,18 @@ def number_of(what: str) -> Callable[[int], str]:
     return lambda amount: f"{amount} {what}" + ("" if amount == 1 else "s")
 
 
-mem = Number(Node.memory_bytes, SIZE, lambda amount: f"{approximate_size(amount)} of memory", "memory_bytes")
-cpus = Number(Node.cpus, WHOLE, number_of("CPU"), "cpus")
-cpu_speed = Number(Node.cpu_mhz, CLOCK, lambda amount: f"{amount} MHz")
-link_speed = Number(Node.link_mbps, LINK, lambda amount: f"{amount} Mbit/s of link speed")
-numa = Number(Node.numa_nodes, WHOLE, number_of("NUMA node"))
-gpus = Number(Node.gpus, WHOLE, number_of("GPU"), "gpus")
+mem = Number(NODE.memory_bytes, SIZE, lambda amount: f"{approximate_size(amount)} of memory", "memory_bytes")
+cpus = Number(NODE.cpus, WHOLE, number_of("CPU"), "cpus")
+cpu_speed = Number(NODE.cpu_mhz, CLOCK, lambda amount: f"{amount} MHz")
+link_speed = Number(NODE.link_mbps, LINK, lambda amount: f"{amount} Mbit/s of link speed")
+numa = Number(NODE.numa_nodes, WHOLE, number_of("NUMA node"))
+gpus = Number(NODE.gpus, WHOLE, number_of("GPU"), "gpus")
 
 
 def arch(_session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """Any of several architectures."""
     known = [parse_arch(field, word) for word in listed(field, value, "architecture")]
-    return [Constraint(name, words_of(value), Node.arch.in_(known))]
+    return [Constraint(name, words_of(value), NODE.arch.in_(known))]
 
 
 def not_arch(session: Session, field: str, name: str, value: Any) -> list[Constraint]:
@@ -82,16 +83,16 @@ _TPM = {"1.2": ("1.2",), "2.0": ("2.0",), "any": ("1.2", "2.0"), "none": ()}
 def power(_session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """Any of several power states; YAML reads ``on`` as true."""
     text = {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
-    return [Constraint(name, words_of(text), Node.power_state.in_(one_of(field, text, _POWER)))]
+    return [Constraint(name, words_of(text), NODE.power_state.in_(one_of(field, text, _POWER)))]
 
 
 def firmware(_session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """Any of several kinds of firmware."""
-    return [Constraint(name, words_of(value), Node.firmware.in_(one_of(field, value, _FIRMWARE)))]
+    return [Constraint(name, words_of(value), NODE.firmware.in_(one_of(field, value, _FIRMWARE)))]
 
 
 def tpm(_session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """A TPM of any of several versions, or ``none``."""
     versions = one_of(field, "2.0" if value == 2 else value, _TPM)
-    has_it = Node.tpm.in_([one for version in versions for one in version])
-    return [Constraint(name, words_of(value), has_it | Node.tpm.is_(None) if () in versions else has_it)]
+    has_it = NODE.tpm.in_([one for version in versions for one in version])
+    return [Constraint(name, words_of(value), has_it | NODE.tpm.is_(None) if () in versions else has_it)]

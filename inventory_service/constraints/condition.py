@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Quantity:
     :param say: an amount in words, such as ``4 GiB of memory``
     """
 
-    column: InstrumentedAttribute[Any]
+    column: KeyedColumnElement[Any]
     least: int | None
     most: int | None
     say: Callable[[int], str]

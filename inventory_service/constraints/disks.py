@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from inventory_service.constraints.columns import within
 from inventory_service.constraints.condition import Constraint, Least
@@ -17,6 +17,7 @@ from inventory_service.constraints.words import SIZE, listed, one_of, parse_rang
 from inventory_service.models import Disk, DiskTag
 
 KINDS = {"nvme": "nvme", "ssd": "ssd", "hdd": "hdd"}
+_disk, _disk_tag = Disk.__table__.c, DiskTag.__table__.c
 EXAMPLE = "1T nvme, 4 x hdd 2T.., 500G ssd tag=fast"
 
 
@@ -33,26 +34,26 @@ class Root:
 
 
 def _size(field: str, value: Any) -> ColumnElement[bool]:
-    return within(Disk.size_bytes, *parse_range(field, value, SIZE))
+    return within(_disk.size_bytes, *parse_range(field, value, SIZE))
 
 
 def _kind(field: str, value: Any) -> ColumnElement[bool]:
     words = value.replace("|", ",") if isinstance(value, str) else value
-    return Disk.kind.in_(one_of(field, words, KINDS))
+    return _disk.kind.in_(one_of(field, words, KINDS))
 
 
 def _tags(field: str, value: Any) -> ColumnElement[bool]:
     return and_(
-        *(exists().where(DiskTag.disk_id == Disk.id, DiskTag.tag == tag).correlate(Disk) for tag in parse_tags(field, value))
+        *(exists().where(_disk_tag.disk_id == _disk.id, _disk_tag.tag == tag).correlate(Disk.__table__) for tag in parse_tags(field, value))
     )
 
 
 def _model(field: str, value: Any) -> ColumnElement[bool]:
-    return func.lower(Disk.model).contains(text_of(field, value).lower(), autoescape=True)
+    return func.lower(_disk.model).contains(text_of(field, value).lower(), autoescape=True)
 
 
 def _serial(field: str, value: Any) -> ColumnElement[bool]:
-    return Disk.serial.in_(listed(field, value, "serial"))
+    return _disk.serial.in_(listed(field, value, "serial"))
 
 
 _KEYS: Mapping[str, Callable[[str, Any], ColumnElement[bool]]] = {
@@ -77,18 +78,18 @@ def _condition(entry: Entry) -> ColumnElement[bool]:
 
 def _can_be_named() -> ColumnElement[bool]:
     """A disk is chosen by its serial number, so that has to be its own."""
-    other = aliased(Disk)
-    shared = exists().where(other.node_id == Disk.node_id, other.serial == Disk.serial, other.id != Disk.id)
-    return (Disk.serial != "") & ~shared.correlate(Disk)
+    other = Disk.__table__.alias().c
+    shared = exists().where(other.node_id == _disk.node_id, other.serial == _disk.serial, other.id != _disk.id)
+    return (_disk.serial != "") & ~shared.correlate(Disk.__table__)
 
 
 def _demands(entries: list[Entry], root: Root) -> list[Demand]:
     """The first is the one disk for ``/``; what more the first entry asks for comes last."""
     demands = [Demand(one.count, _condition(one)) for one in entries]
     first = demands[0]
-    named = and_(first.condition, _can_be_named(), Disk.size_bytes >= root.least_bytes)
+    named = and_(first.condition, _can_be_named(), _disk.size_bytes >= root.least_bytes)
     if root.serial:
-        named = and_(named, Disk.serial == root.serial)
+        named = and_(named, _disk.serial == root.serial)
     rest = [first._replace(parts=first.parts - 1)] if first.parts > 1 else []
     return [Demand(1, named), *demands[1:], *rest]
 
@@ -109,7 +110,7 @@ def _least(entries: list[Entry]) -> Least:
 def constraint(field: str, name: str, value: Any, root: Root) -> Constraint:
     """The node has different disks for all entries, the first of which can hold ``/``."""
     entries = _entries(field, value)
-    met = can_be_met(Disk.node_id, _demands(entries, root))
+    met = can_be_met(_disk.node_id, _demands(entries, root))
     return Constraint(name, ", ".join(str(one) for one in entries), met, _least(entries))
 
 
@@ -122,9 +123,9 @@ def root_disk(session: Session, node_id: int, field: str, value: Any, root: Root
     """The serial number of the smallest disk that can hold ``/`` while the other entries can still be met."""
     demands = _demands(_entries(field, value), root)
     found = session.execute(
-        select(Disk.serial, *(one.condition for one in demands))
-        .where(Disk.node_id == node_id)
-        .order_by(Disk.size_bytes, Disk.id)
+        select(_disk.serial, *(one.condition for one in demands))
+        .where(_disk.node_id == node_id)
+        .order_by(_disk.size_bytes, _disk.id)
     ).all()
     matches = [[bool(one) for one in row[2:]] for row in found]
     counts = [one.parts for one in demands[1:]]

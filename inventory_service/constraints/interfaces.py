@@ -16,25 +16,26 @@ from inventory_service.constraints.networks import FINDERS, Finder
 from inventory_service.constraints.words import LINK, one_of, parse_range, parse_tags, text_of
 from inventory_service.models import Interface, InterfaceTag
 
+_interface, _interface_tag = Interface.__table__.c, InterfaceTag.__table__.c
 EXAMPLE = "subnet=lab speed=10G, 2 x 25G driver=mlx5_core"
 _YES_NO = {"true": True, "yes": True, "up": True, "false": False, "no": False, "down": False}
 _KINDS = {"physical": "physical"}
 
 
 def _network(finder: Finder) -> Callable[[Session, str, Any], ColumnElement[bool]]:
-    return lambda session, field, value: Interface.vlan_id.in_(finder(session, field, value))
+    return lambda session, field, value: _interface.vlan_id.in_(finder(session, field, value))
 
 
 def _speed(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
-    return within(Interface.speed_mbps, *parse_range(field, value, LINK))
+    return within(_interface.speed_mbps, *parse_range(field, value, LINK))
 
 
 def _driver(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
-    return func.lower(Interface.driver) == text_of(field, value).lower()
+    return func.lower(_interface.driver) == text_of(field, value).lower()
 
 
 def _name(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
-    return Interface.name == text_of(field, value)
+    return _interface.name == text_of(field, value)
 
 
 def _kind(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
@@ -44,13 +45,13 @@ def _kind(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
 
 def _tags(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
     wanted = parse_tags(field, value)
-    at = InterfaceTag.interface_id == Interface.id
-    return and_(*(exists().where(at, InterfaceTag.tag == tag).correlate(Interface) for tag in wanted))
+    at = _interface_tag.interface_id == _interface.id
+    return and_(*(exists().where(at, _interface_tag.tag == tag).correlate(Interface.__table__) for tag in wanted))
 
 
 def _link(_session: Session, field: str, value: Any) -> ColumnElement[bool]:
     [up, *unused] = one_of(field, str(value) if isinstance(value, bool) else value, _YES_NO)
-    return Interface.link.is_(up)
+    return _interface.link.is_(up)
 
 
 _KEYS: Mapping[str, Callable[[Session, str, Any], ColumnElement[bool]]] = {
@@ -78,5 +79,5 @@ def interfaces(session: Session, field: str, name: str, value: Any) -> list[Cons
         parts = (_KEYS[key](session, f"{entry.field}.{key}", one) for key, one in entry.values.items())
         return and_(true(), *parts)
 
-    met = can_be_met(Interface.node_id, [Demand(one.count, condition(one)) for one in entries])
+    met = can_be_met(_interface.node_id, [Demand(one.count, condition(one)) for one in entries])
     return [Constraint(name, ", ".join(str(one) for one in entries), met)]

@@ -11,9 +11,8 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from sqlalchemy import Boolean, ColumnElement, and_, func, or_, select, type_coerce
-from sqlalchemy.orm import InstrumentedAttribute
 
-from inventory_service.models import Node
+from inventory_service.models import NODE, NODES
 
 
 class Demand(NamedTuple):
@@ -23,7 +22,7 @@ class Demand(NamedTuple):
     condition: ColumnElement[bool]
 
 
-def can_be_met(owner: InstrumentedAttribute[Any], demands: Sequence[Demand]) -> ColumnElement[bool]:
+def can_be_met(owner: ColumnElement[Any], demands: Sequence[Demand]) -> ColumnElement[bool]:
     """Whether a node's parts meet all demands, no part serving two.
 
     :param owner: the column of the parts' table that names their node
@@ -33,7 +32,7 @@ def can_be_met(owner: InstrumentedAttribute[Any], demands: Sequence[Demand]) -> 
         for size in range(1, len(demands) + 1)
         for some in combinations(demands, size)
     ]
-    counted = select(and_(*tests)).where(owner == Node.id).correlate(Node).scalar_subquery()
+    counted = select(and_(*tests)).where(owner == NODE.id).correlate(NODES).scalar_subquery()
     return type_coerce(counted, Boolean)
 
 

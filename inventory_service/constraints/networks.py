@@ -12,9 +12,10 @@ from inventory_service.constraints.columns import Parser, words_of
 from inventory_service.constraints.condition import Constraint
 from inventory_service.constraints.places import ids_of
 from inventory_service.constraints.words import listed
-from inventory_service.models import Fabric, Interface, Node, Space, Subnet, Vlan
+from inventory_service.models import NODE, NODES, Fabric, Interface, Space, Subnet, Vlan
 from inventory_service.problems import Invalid
 
+_interface = Interface.__table__.c
 Finder = Callable[[Session, str, Any], list[int]]
 """The ids of the VLANs that a value means: (session, field for errors, value)."""
 
@@ -65,7 +66,7 @@ def on(finder: Finder) -> Parser:
 
     def parse(session: Session, field: str, name: str, value: Any) -> list[Constraint]:
         vlans = finder(session, field, value)
-        there = exists().where(Interface.node_id == Node.id, Interface.vlan_id.in_(vlans)).correlate(Node)
+        there = exists().where(_interface.node_id == NODE.id, _interface.vlan_id.in_(vlans)).correlate(NODES)
         return [Constraint(name, words_of(value), there)]
 
     return parse

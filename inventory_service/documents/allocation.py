@@ -12,21 +12,23 @@ from inventory_service.documents.networks import addresses_by_allocation
 from inventory_service.models import Allocation, Node, Operation, Pool, User, Zone
 from inventory_service.queue_orders import places
 
+_allocation, _operation, _user = Allocation.__table__.c, Operation.__table__.c, User.__table__.c
+_node, _zone, _pool = Node.__table__.c, Zone.__table__.c, Pool.__table__.c
 _LATEST = (
-    select(Operation.id)
-    .where(Operation.allocation_id == Allocation.id)
-    .order_by(Operation.created_at.desc(), Operation.id.desc())
+    select(_operation.id)
+    .where(_operation.allocation_id == _allocation.id)
+    .order_by(_operation.created_at.desc(), _operation.id.desc())
     .limit(1)
-    .correlate(Allocation)
+    .correlate(Allocation.__table__)
     .scalar_subquery()
 )
 _BESIDES = (
-    select(Allocation.id, User.name, Zone.name, Pool.name, _LATEST)
-    .join(User, User.id == Allocation.user_id)
-    .outerjoin(Node, Node.id == Allocation.node_id)
-    .outerjoin(Zone, Zone.id == Node.zone_id)
-    .outerjoin(Pool, Pool.id == Node.pool_id)
-    .where(Allocation.id.in_(bindparam("ids", expanding=True)))
+    select(_allocation.id, _user.name, _zone.name, _pool.name, _LATEST)
+    .join_from(Allocation.__table__, User.__table__, _user.id == _allocation.user_id)
+    .outerjoin(Node.__table__, _node.id == _allocation.node_id)
+    .outerjoin(Zone.__table__, _zone.id == _node.zone_id)
+    .outerjoin(Pool.__table__, _pool.id == _node.pool_id)
+    .where(_allocation.id.in_(bindparam("ids", expanding=True)))
 )
 """What a document says besides the allocation's own row; made once, because every acquisition asks it."""
 

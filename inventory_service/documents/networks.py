@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netaddr import IPNetwork
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from inventory_service.models import Address, Allocation, Fabric, Interface, Node, Space, Subnet, Vlan, Zone
@@ -87,17 +87,21 @@ def address_documents(session: Session, rows: Sequence[Address], *, seen_by: int
     return documents
 
 
+_address, _subnet, _interface = Address.__table__.c, Subnet.__table__.c, Interface.__table__.c
+_BY_ALLOCATION = (
+    select(_address.allocation_id, _subnet.name, _address.ip, _interface.mac)
+    .join_from(Address.__table__, Subnet.__table__, _subnet.id == _address.subnet_id)
+    .join(Interface.__table__, _interface.id == _address.interface_id)
+    .where(_address.allocation_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_interface.id, _subnet.id)
+)
+
+
 def addresses_by_allocation(session: Session, ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     """The addresses that allocations hold."""
     found: dict[int, list[dict[str, Any]]] = {}
-    for allocation_id, subnet, text, mac in session.execute(
-        select(Address.allocation_id, Subnet.name, Address.ip, Interface.mac)
-        .join(Subnet, Subnet.id == Address.subnet_id)
-        .join(Interface, Interface.id == Address.interface_id)
-        .where(Address.allocation_id.in_(ids))
-        .order_by(Interface.id, Subnet.id)
-    ):
-        found.setdefault(allocation_id or 0, []).append({"subnet": subnet, "ip": text, "interface": mac})
+    for allocation_id, subnet, text, mac in session.execute(_BY_ALLOCATION, {"ids": ids}):
+        found.setdefault(allocation_id, []).append({"subnet": subnet, "ip": text, "interface": mac})
     return found
 
 

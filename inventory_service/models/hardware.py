@@ -19,9 +19,10 @@ class Interface(Base):
     """
 
     __tablename__ = "interface"
+    __table_args__ = (Index("ix_interface_node_id_vlan_id", "node_id", "vlan_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    node_id: Mapped[int] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"), index=True)
+    node_id: Mapped[int] = mapped_column(ForeignKey("node.id", ondelete="CASCADE"))
     name: Mapped[str | None]
     mac: Mapped[str] = mapped_column(unique=True)
     driver: Mapped[str | None]

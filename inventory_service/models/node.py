@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from inventory_service.models.base import Base, Versioned
@@ -31,6 +31,8 @@ STATES = (
     "retired",
 )
 
+ASKED_FOR = ("locked", "pool_id", "zone_id", "arch", "cpus", "memory_bytes", "storage_bytes", "link_mbps", "gpus")
+"""What requests ask for most; it stands in the index of ready nodes, so that a search need not look at each node's row."""
 _COUNTED = text("failures_until IS NOT NULL")
 
 
@@ -50,7 +52,7 @@ class Node(Versioned, Base):
         CheckConstraint("power_state IN ('on', 'off', 'unknown')", name="power_state"),
         Index("ix_node_rules_due_at", "rules_due_at", sqlite_where=text("rules_due_at IS NOT NULL"),
               postgresql_where=text("rules_due_at IS NOT NULL")),
-        Index("ix_node_free", "cost", "idle_since", "id", sqlite_where=text("state = 'ready'"),
+        Index("ix_node_free", "cost", "idle_since", "id", *ASKED_FOR, sqlite_where=text("state = 'ready'"),
               postgresql_where=text("state = 'ready'")),
         Index("ix_node_failures_until", "failures_until", sqlite_where=_COUNTED, postgresql_where=_COUNTED),
     )  # fmt: skip
@@ -112,6 +114,11 @@ class Node(Versioned, Base):
     numa: Mapped[list[NumaNode]] = relationship(
         lazy="raise", cascade="all, delete-orphan", passive_deletes=True, order_by="NumaNode.number"
     )
+
+
+NODES = cast(Table, Node.__table__)
+NODE = NODES.c
+"""The table and its columns without the ORM: what is made of them is made, and run, in a fraction of the time."""
 
 
 class NodeTag(Base):

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session, joinedload
 from inventory_service.models import Pool, Quota, User
 from inventory_service.named import named
 from inventory_service.people import find_user
-from inventory_service.quotas import Amount, delete_quota, set_quota
+from inventory_service.policies import Amount
+from inventory_service.quotas import delete_quota, set_quota
 from inventory_service.transfer import entries
 from inventory_service.transfer.kind import Entry, Kind, Work
 

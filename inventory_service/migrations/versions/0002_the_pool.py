@@ -377,6 +377,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("vlan_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
         batch_op.add_column(sa.Column("vlan_by_hand", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.create_index(batch_op.f("ix_interface_vlan_id"), ["vlan_id"], unique=False)
+        batch_op.drop_index(batch_op.f("ix_interface_node_id"))
+        batch_op.create_index(batch_op.f("ix_interface_node_id_vlan_id"), ["node_id", "vlan_id"], unique=False)
         batch_op.create_foreign_key(
             batch_op.f("fk_interface_vlan_id_vlan"), "vlan", ["vlan_id"], ["id"], ondelete="SET NULL"
         )
@@ -426,7 +428,7 @@ def upgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_node_free"), sqlite_where=sa.text("state = 'ready'"))
         batch_op.create_index(
             "ix_node_free",
-            ["cost", "idle_since", "id"],
+            ["cost", "idle_since", "id", "locked", "pool_id", "zone_id", "arch", "cpus", "memory_bytes", "storage_bytes", "link_mbps", "gpus"],
             unique=False,
             sqlite_where=sa.text("state = 'ready'"),
             postgresql_where=sa.text("state = 'ready'"),
@@ -561,6 +563,8 @@ def downgrade() -> None:
 
     with op.batch_alter_table("interface", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_interface_vlan_id_vlan"), type_="foreignkey")
+        batch_op.drop_index(batch_op.f("ix_interface_node_id_vlan_id"))
+        batch_op.create_index(batch_op.f("ix_interface_node_id"), ["node_id"], unique=False)
         batch_op.drop_index(batch_op.f("ix_interface_vlan_id"))
         batch_op.drop_column("vlan_by_hand")
         batch_op.drop_column("vlan_id")
