@@ -251,12 +251,17 @@ def hold(session: Session, row: Base) -> None:
     session.refresh(row, [column.key for column in inspect(row).mapper.column_attrs], with_for_update=True)
 
 
+def side_by_side(session: Session) -> bool:
+    """Whether other transactions may write while this one does; on SQLite a writer is alone."""
+    return bool(session.get_bind().dialect.name == "postgresql")
+
+
 def alone(session: Session, *what: str) -> None:
     """Let only one transaction at a time go on from here until it ends; on SQLite a writer is alone anyway.
 
     :param what: words for what nobody else may touch; several are held always in the same order
     """
-    if session.get_bind().dialect.name == "postgresql":
+    if side_by_side(session):
         numbers = sorted(int.from_bytes(hashlib.blake2b(one.encode(), digest_size=8).digest(), signed=True) for one in what)
         locks = "SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:numbers AS bigint[])) AS number"
         session.execute(text(locks), {"numbers": numbers})

@@ -22,6 +22,7 @@ from inventory_service.constraints import disks as disk_words
 from inventory_service.constraints.columns import words_of
 from inventory_service.constraints.disks import Root
 from inventory_service.cost import hardware_cost, weights_of
+from inventory_service.db import side_by_side
 from inventory_service.images import find_image
 from inventory_service.models import NODE, NODES, Disk, Image
 from inventory_service.policies import Policies, policies_of
@@ -63,6 +64,8 @@ class Request:
             bounds.append(NODE.storage_bytes >= self.least.storage_bytes)
         if self.least.gpus:
             bounds.append(NODE.gpus >= self.least.gpus)
+        if self.least.link_mbps:
+            bounds.append(NODE.link_mbps >= self.least.link_mbps)
         return [*bounds, *self.visible, *(one.condition for one in self.constraints)]
 
     @property
@@ -126,7 +129,9 @@ def understand(
         visible=usable(session, caller),
         root=root,
         least=least,
-        least_cost=hardware_cost(**vars(least), weights=weights_of(session)),
+        least_cost=hardware_cost(
+            least.cpus, least.memory_bytes, least.storage_bytes, least.gpus, weights_of(session)
+        ),
         policies=policies,
     )
 
@@ -164,7 +169,7 @@ def pick(session: Session, request: Request, *more: ColumnElement[bool]) -> Move
         moved = advance_chosen(session, hold(best(one, *more)), "ready", "allocate")
         if moved:
             return moved[0]
-    if session.scalar(best(request, *more)) is None:
+    if not side_by_side(session) or session.scalar(best(request, *more)) is None:
         return None
     moved = advance_chosen(session, best(request, *more).with_for_update(of=NODES), "ready", "allocate")
     return moved[0] if moved else None

@@ -12,12 +12,13 @@ from sqlalchemy.sql.elements import KeyedColumnElement
 
 @dataclass(frozen=True)
 class Least:
-    """What every node that meets a constraint has at least; sizes in bytes. From it follows the least that it costs."""
+    """What every node that meets a constraint has at least, in its columns. From it follows the least that it costs."""
 
     cpus: int = 0
     memory_bytes: int = 0
     storage_bytes: int = 0
     gpus: int = 0
+    link_mbps: int = 0
 
     def and_also(self, other: Least) -> Least:
         """What a node has at least that meets both."""

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, true
 from sqlalchemy.orm import Session
 
 from inventory_service.constraints.columns import within
-from inventory_service.constraints.condition import Constraint
+from inventory_service.constraints.condition import Constraint, Least
 from inventory_service.constraints.entries import Entry, parse_entries
 from inventory_service.constraints.matching import Demand, can_be_met
 from inventory_service.constraints.networks import FINDERS, Finder
@@ -80,4 +80,9 @@ def interfaces(session: Session, field: str, name: str, value: Any) -> list[Cons
         return and_(true(), *parts)
 
     met = can_be_met(_interface.node_id, [Demand(one.count, condition(one)) for one in entries])
-    return [Constraint(name, ", ".join(str(one) for one in entries), met)]
+    return [Constraint(name, ", ".join(str(one) for one in entries), met, Least(link_mbps=max(map(_fastest, entries))))]
+
+
+def _fastest(entry: Entry) -> int:
+    """How fast the node's fastest interface is at least."""
+    return parse_range(f"{entry.field}.speed", entry.values["speed"], LINK).least or 0 if "speed" in entry.values else 0
