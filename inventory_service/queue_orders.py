@@ -13,9 +13,10 @@ from inventory_service.models import Allocation
 WAITING = Allocation.state == "waiting"
 
 QUEUE_ORDERS: Mapping[str, Sequence[Any]] = {
-    "first_come": (Allocation.queued_at, Allocation.id),
+    "first_come": (Allocation.id,),
 }
-"""What those in line are sorted by; a pool names one for its nodes."""
+"""What those in line are sorted by; a pool names one for its nodes. They join one after the other, so that the ids say who
+came first, whatever the clock does."""
 
 
 def places(session: Session, allocation_ids: Sequence[int]) -> dict[int, int]:

@@ -34,7 +34,7 @@ class Allocation(Versioned, Base):
         Index("uq_allocation_held_node_id", "node_id", unique=True, sqlite_where=_HELD, postgresql_where=_HELD),
         Index("uq_allocation_held_name", "name", unique=True, sqlite_where=_HELD, postgresql_where=_HELD),
         Index("ix_allocation_held_user_id", "user_id", "pool_id", sqlite_where=_HELD, postgresql_where=_HELD),
-        Index("ix_allocation_waiting", "queued_at", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("ix_allocation_waiting", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
         Index("ix_allocation_due_at", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
     )
 

@@ -147,6 +147,16 @@ def test_waiting_has_an_end(still_world: World, clock_at) -> None:
     assert world.events("allocation.wait-ended")[0]["actor"] == "engine"
 
 
+def test_who_came_first_is_first_whatever_the_clock_does(still_world: World, clock_at) -> None:
+    world = _full(still_world, "m1")
+    _ask(world, "a")
+    clock_at(hours=-1)
+    _ask(world, "b")
+    assert _line(world) == {"a": 1, "b": 2}
+    _free(world, "m1")
+    assert world.get("/allocations/a")["node"] == "m1"
+
+
 def test_the_lease_counts_from_the_node_and_the_deploy_starts_with_it(still_world: World, clock_at) -> None:
     world = _full(still_world, "m1")
     world.image()

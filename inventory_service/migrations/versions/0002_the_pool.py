@@ -361,7 +361,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_allocation_set_name"), ["set_name"], unique=False)
         batch_op.create_index(
             "ix_allocation_waiting",
-            ["queued_at", "id"],
+            ["id"],
             unique=False,
             sqlite_where=sa.text("state = 'waiting'"),
             postgresql_where=sa.text("state = 'waiting'"),
