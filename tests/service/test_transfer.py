@@ -10,6 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from inventory_service.cli import main
+from tests.service.databases import Databases
 from tests.service.world import World
 
 MAC = "52:54:00:12:34:56"
@@ -84,6 +85,14 @@ def test_importing_the_own_export_changes_nothing(full: World) -> None:
             answer = bring(full, text, query=query)
             assert (answer["changes"], answer["left_out"], answer["counts"]["unchanged"]) == ([], [], ALL)
     assert (full.events(), full.get("/nodes")) == (events, nodes)
+
+
+def test_what_says_nothing_new_does_not_wait_for_who_writes(full: World, databases: Databases) -> None:
+    document = export(full)
+    if not full.services.database.is_sqlite:
+        pytest.skip("a writer keeps nobody from writing something else")
+    with databases.away(full.settings):
+        assert bring(full, document)["changes"] == []
 
 
 def test_an_empty_service_becomes_the_exported_one(full: World, make_world: Any) -> None:
