@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ class Served:
         self.token = (directory / "admin.token").read_text().strip()
         self.tls = ssl.create_default_context(cafile=str(directory / "tls" / "ca.crt"))
         self.process: subprocess.Popen[bytes] | None = None
+        self.is_up = threading.Event()
+        """Set from the moment at which it answers until it is killed or told to stop."""
         self._log = log
 
     def spawn(self) -> None:
@@ -49,6 +52,7 @@ class Served:
     def start(self) -> None:
         self.spawn()
         until(self.answers, 60)
+        self.is_up.set()
 
     def answers(self) -> bool:
         assert self.process is not None
@@ -84,6 +88,7 @@ class Served:
     def kill(self) -> None:
         """End all of its processes at once, as a power cut does."""
         assert self.process is not None
+        self.is_up.clear()
         for pid in (self.process.pid, *self.children()):
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
@@ -94,6 +99,7 @@ class Served:
             return probe.connect_ex(("127.0.0.1", self.port)) != 0
 
     def stop(self) -> None:
+        self.is_up.clear()
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(30)

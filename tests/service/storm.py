@@ -1,12 +1,14 @@
 """A storm: many clients that acquire and release over HTTPS while the service is killed, and what must be true afterwards.
 
-Every request is sent again, unchanged, until it is answered, as the collection's modules do it. What was answered is
-written down here and compared with the rows of the database.
+Every request is sent again, unchanged, until it is answered, as the collection's modules do it: with the same
+Idempotency-Key, or with the same name, or with both. What was answered is written down here and compared with the rows of
+the database.
 """
 
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import random
 import threading
@@ -25,6 +27,9 @@ CLIENTS = 64
 WORKERS = 4
 GIVE_UP = 120.0
 """Seconds after which a request that nobody answers is an error."""
+SUBNET = {"vlan": "lan", "cidr": "203.0.113.0/24", "gateway": "203.0.113.1", "assign": True}
+"""The nodes are on it: each allocation gets a fixed address, the lowest that is free, or the one that it asks for."""
+_OWN = "203.0.113.{}"
 
 
 @dataclass
@@ -32,10 +37,22 @@ class Told:
     """What clients were told."""
 
     statuses: Counter[int] = field(default_factory=Counter)
-    allocations: dict[str, str] = field(default_factory=dict)
-    """Node by the name of the allocation."""
+    replayed: int = 0
+    """How many answers were those of an earlier request with the same key."""
+    allocations: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Node and fixed address by the name of the allocation."""
     given_back: set[str] = field(default_factory=set)
     unexpected: list[str] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def answer(self, status: int, *, replayed: bool) -> None:
+        with self.changed:
+            self.statuses[status] += 1
+            self.replayed += replayed
+            self.changed.notify_all()
+
+    def answers(self) -> int:
+        return sum(self.statuses.values())
 
 
 class Line:
@@ -51,31 +68,33 @@ class Line:
         headers = self._headers | ({"Idempotency-Key": key} if key else {})
         while time.monotonic() < deadline:
             try:
-                status, document = self._once(method, path, body, headers)
+                answer = self._once(method, path, body, headers)
+                content = answer.read()
             except (OSError, http.client.HTTPException):
                 self._drop()
-                time.sleep(random.uniform(0.02, 0.2))
+                self._served.is_up.wait(GIVE_UP)
                 continue
-            self._told.statuses[status] += 1
-            if status != 503:
-                return status, document
-            time.sleep(random.uniform(0.2, 1))
+            self._told.answer(answer.status, replayed="Idempotency-Replayed" in answer.headers)
+            if answer.status != 503:
+                return answer.status, json.loads(content) if content else None
+            time.sleep(float(answer.headers["Retry-After"]))
         raise AssertionError(f"{method} {path} was not answered in {GIVE_UP} s")
 
-    def _once(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
+    def _once(self, method: str, path: str, body: Any, headers: dict[str, str]) -> http.client.HTTPResponse:
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
                 "127.0.0.1", self._served.port, context=self._served.tls, timeout=60
             )
         self._connection.request(method, f"/api/v1{path}", json.dumps(body) if body is not None else None, headers)
-        answer = self._connection.getresponse()
-        content = answer.read()
-        return answer.status, json.loads(content) if content else None
+        return self._connection.getresponse()
 
     def _drop(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+_ONCE = [(by_key, by_name) for by_key, by_name in itertools.product((True, False), repeat=2) if by_key or by_name]
 
 
 class Storm:
@@ -97,7 +116,7 @@ class Storm:
         """Let every client acquire and release, kill the service in the middle; the answer is how long it took."""
         self._rounds += 1
         self._over.clear()
-        answered = sum(self.told.statuses.values())
+        answered = self.told.answers()
         began = time.monotonic()
         clients = [threading.Thread(target=self._guard, args=(self._client, number)) for number in range(CLIENTS)]
         workers = [threading.Thread(target=self._guard, args=(self._work, number)) for number in range(WORKERS)]
@@ -105,8 +124,8 @@ class Storm:
             thread.start()
         # Somewhere between the first answer and the last.
         enough = answered + self.random.randrange(1, 2 * CLIENTS)
-        while sum(self.told.statuses.values()) < enough and any(thread.is_alive() for thread in clients):
-            time.sleep(0.001)
+        with self.told.changed:
+            self.told.changed.wait_for(lambda: self.told.answers() >= enough, GIVE_UP)
         self._served.kill()
         self._served.start()
         for thread in clients:
@@ -132,20 +151,27 @@ class Storm:
         line = Line(self._served, self.told, self._user)
         if number in self._held:
             self._release(line, self._held.pop(number))
-        held = self._acquire(line, f"c{number}-{self._rounds}", by_key=number % 2 == 0)
+        held = self._acquire(line, number)
         if held and number % 5 == self._rounds % 5:
             self._held[number] = held
         elif held:
             self._release(line, held)
 
-    def _acquire(self, line: Line, name: str, *, by_key: bool) -> str | None:
-        """What makes asking twice asking once is the key of the request, or else the name of the allocation."""
-        wanted: dict[str, Any] = {"deploy": False} if by_key else {"deploy": False, "name": name}
+    def _acquire(self, line: Line, number: int) -> str | None:
+        """What makes asking twice asking once is the key of the request, or the name of the allocation."""
+        name = f"c{number}-{self._rounds}"
+        by_key, by_name = _ONCE[number % len(_ONCE)]
+        wanted: dict[str, Any] = {"deploy": False} | ({"name": name} if by_name else {})
+        if number % 4 == 0:
+            wanted["addresses"] = {"lan4": _OWN.format(100 + number)}
         status, document = line.ask("POST", "/allocations", wanted, key=name if by_key else "")
         self._expect(status, document, 201, 409, *(() if by_key else (200,)))
         if status == 409:
             return None
-        self.told.allocations[document["name"]] = document["node"]
+        [address] = document["addresses"]
+        if wanted.get("addresses", {"lan4": address["ip"]}) != {"lan4": address["ip"]}:
+            self.told.unexpected.append(f"{wanted}: {document}")
+        self.told.allocations[document["name"]] = (document["node"], address["ip"])
         return str(document["name"])
 
     def _release(self, line: Line, name: str) -> None:
@@ -176,9 +202,9 @@ def check(engine: Engine, told: Told) -> None:
             return list(connection.execute(text(query)))
 
     allocations = {row.name: row for row in rows("SELECT id, name, node_id, node_name, state FROM allocation")}
-    lost = {name: node for name, node in told.allocations.items() if name not in allocations}
+    lost = {name: node for name, (node, _ip) in told.allocations.items() if name not in allocations}
     assert not lost, f"answered and lost: {lost}"
-    moved = {name for name, node in told.allocations.items() if allocations[name].node_name != node}
+    moved = {name for name, (node, _ip) in told.allocations.items() if allocations[name].node_name != node}
     assert not moved, f"not on the node that was told: {moved}"
     assert allocations.keys() == told.allocations.keys(), "allocated, and nobody was told"
     given_back = {name for name, row in allocations.items() if row.state == "released"}
@@ -186,19 +212,23 @@ def check(engine: Engine, told: Told) -> None:
 
     twice = "SELECT node_id FROM allocation WHERE state NOT IN ('released', 'waiting') GROUP BY node_id HAVING count(*) > 1"
     assert not rows(twice), "a node in two hands"
-    assert not rows("SELECT ip FROM address GROUP BY subnet_id, ip HAVING count(*) > 1"), "an address in two hands"
-    assert not rows(
-        "SELECT a.ip FROM address a LEFT JOIN allocation h ON h.id = a.allocation_id"
-        " WHERE a.kind = 'assigned' AND (h.id IS NULL OR h.state = 'released')"
-    ), "an address that nobody holds is taken"
+    addresses = [tuple(one) for one in rows("SELECT h.name, a.ip FROM address a LEFT JOIN allocation h ON h.id = a.allocation_id")]
+    expected = {(name, ip) for name, (_node, ip) in told.allocations.items() if name not in given_back}
+    assert sorted(addresses) == sorted(expected), "who holds which address is not what was told"
+    assert len({ip for _name, ip in addresses}) == len(addresses), "an address in two hands"
     held = {row.node_id for row in allocations.values() if row.state != "released"}
     states = {row.id: row.state for row in rows("SELECT id, state FROM node")}
     assert {node for node, state in states.items() if state == "allocated"} == held
     assert set(states.values()) <= {"ready", "allocated"}, f"stuck: {Counter(states.values())}"
     assert not rows("SELECT id FROM operation WHERE state IN ('queued', 'running')"), "an operation is stuck"
-    for kind, expected in (("node.allocated", allocations.keys()), ("node.ready", given_back)):
+    for kind, names in (
+        ("node.allocated", allocations.keys()),
+        ("addresses.assigned", allocations.keys()),
+        ("node.ready", given_back),
+        ("addresses.freed", given_back),
+    ):
         events = Counter(row.allocation for row in rows(f"SELECT allocation FROM event WHERE kind = '{kind}'"))
-        assert events.keys() - {None} == set(expected), f"{kind}: events and allocations differ"
+        assert events.keys() - {None} == set(names), f"{kind}: events and allocations differ"
         assert not [name for name, count in events.items() if name and count > 1], f"{kind}: twice"
     if engine.dialect.name == "sqlite":
         assert rows("PRAGMA integrity_check")[0][0] == "ok"

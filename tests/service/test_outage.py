@@ -6,11 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event, select
 
-from inventory_service import db
+from inventory_service import clock, db
+from inventory_service.models import Operation
 from tests.service.databases import Databases
 from tests.service.served import Served
 from tests.service.world import Work, World, until
@@ -28,10 +31,13 @@ def _assert_says_so(answer: Any) -> None:
     assert answer.get_json()["type"] == "unavailable"
 
 
+_ASKS = "who asks in the background"
+
+
 @contextmanager
 def _in_background(ask: Callable[[], Any]) -> Iterator[list[Any]]:
     answers: list[Any] = []
-    thread = threading.Thread(target=lambda: answers.append(ask()))
+    thread = threading.Thread(target=lambda: answers.append(ask()), name=_ASKS)
     thread.start()
     yield answers
     thread.join(60)
@@ -54,7 +60,9 @@ def test_requests_are_told_and_then_answered(world: World, databases: Databases)
     assert len(world.events("node.allocated")) == 1
 
 
-def test_no_operation_is_lost(make_world: Callable[..., World], databases: Databases) -> None:
+def test_no_operation_is_lost(
+    make_world: Callable[..., World], databases: Databases, caplog: pytest.LogCaptureFixture
+) -> None:
     world = make_world(lease_seconds=3)
     world.image()
     world.ready_node("m1")
@@ -62,8 +70,12 @@ def test_no_operation_is_lost(make_world: Callable[..., World], databases: Datab
     world.acquire("one", constraints={"node": "m1"})
     held = Work(world, "m1")
     world.acquire("two", constraints={"node": "m2"})
+    with world.services.database.read() as session:
+        lease_until = session.scalar(select(Operation.lease_until).where(Operation.id == held.id))
+    assert lease_until is not None
     with databases.away(world.settings):
-        time.sleep(4)  # longer than a lease, and than the engine takes to notice
+        until(lambda: clock.now() > lease_until)
+        until(lambda: "the engine tries again" in caplog.text)
         _assert_says_so(world.call("POST", f"/operations/{held.id}/heartbeat", {"epoch": 1}, token=world.worker))
     # Its lease ran out meanwhile: it is another attempt, on the same operation.
     until(lambda: held.show()["state"] == "queued", 30)
@@ -73,16 +85,30 @@ def test_no_operation_is_lost(make_world: Callable[..., World], databases: Datab
     assert not world.get("/operations?state=queued,running")["items"]
 
 
+def _looks(world: World) -> list[None]:
+    """Gets longer whenever who asks in the background turns to the database."""
+    looks: list[None] = []
+
+    def note(*_connection: Any) -> None:
+        if threading.current_thread().name == _ASKS:
+            looks.append(None)
+
+    event.listen(world.services.database.engine, "checkout", note)
+    return looks
+
+
 def test_who_waits_is_answered_and_can_wait_again(world: World, databases: Databases) -> None:
     world.add_node("m1")
     world.post("/nodes/m1/operations", {"kind": "commission"})
     work = Work(world, "m1")
     revision = work.show()["revision"]
     path = f"/operations/{work.id}?wait=50&after={revision}"
+    looks = _looks(world)
     with _in_background(lambda: world.call("GET", path)) as answers:
         until(lambda: world.services.changes._waiters.get(f"operation:{work.id}"))
         with databases.away(world.settings):
-            time.sleep(3)  # longer than it takes to look again
+            before = len(looks)
+            until(lambda: answers or len(looks) > before)
             reads_go_on = world.services.database.is_sqlite
             assert len(answers) == (0 if reads_go_on else 1)
         if reads_go_on:
@@ -97,14 +123,15 @@ def test_who_waits_is_answered_and_can_wait_again(world: World, databases: Datab
     assert time.monotonic() - began < 20
 
 
-def test_service_that_starts_before_its_database(make_settings: Any, databases: Databases) -> None:
+def test_service_that_starts_before_its_database(make_settings: Any, databases: Databases, tmp_path: Path) -> None:
     settings = make_settings()
     if settings.database.startswith("sqlite"):
         pytest.skip("a file is always there")
-    served = Served(settings)
+    log = tmp_path / "service.log"
+    served = Served(settings, log=log)
     with databases.away(settings):
         served.spawn()
-        time.sleep(3)
+        until(lambda: log.exists() and log.read_text().count("Traceback") > 1, 60)  # it tried, and tried again
         assert served.process is not None and served.process.poll() is None
     try:
         until(served.answers, 60)
