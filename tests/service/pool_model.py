@@ -1,64 +1,257 @@
-"""A plain model of the pool: what the service promises, in the fewest words, without a database."""
+"""A plain model of the pool: what the service promises, in the fewest words, without a database.
+
+Moments are seconds of the service's clock. Every method does what the service has to do, with all that follows.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-READY, HELD, RELEASING, STUCK = "ready", "allocated", "releasing", "failed_releasing"
+from tests.service.pool_model_nodes import BROKEN, HELD, READY, RELEASING, STUCK, ModelNode, ModelPool
+
+FAILED = "failed"
+OK, QUOTA, NOTHING, LEASE = "ok", "quota-used-up", "nothing-fits", "invalid"
+"""How a request is answered."""
+EVENTS = ("node.allocated", *(f"allocation.{what}" for what in ("waiting", "wait-ended", "expiring", "expired", "extended")))
+"""Those that are counted."""
 
 
-@dataclass
-class ModelNode:
-    """A node; ``order`` is that of its making, ``used`` the moment when it was taken last."""
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks for: a node of these pools with so many CPUs, for so long."""
 
-    name: str
+    user: str
     cpus: int
-    order: int
-    state: str = READY
-    used: float = float("-inf")
+    pools: tuple[str, ...]
+    lease: int | None = None
 
 
 @dataclass
 class ModelAllocation:
-    """What somebody holds; ``node`` says what."""
+    """What somebody holds. A lease ends at ``end``; ``due`` is the next moment at which something is due about it."""
 
     name: str
-    user: str
+    wish: Wish
     node: ModelNode
-    state: str = "allocated"
+    since: float
+    end: float | None
+    due: float | None = None
+    state: str = HELD
+    noticed: bool = False
+    expired: bool = False
+
+    @property
+    def user(self) -> str:
+        return self.wish.user
+
+
+@dataclass
+class ModelWaiting:
+    """Who stands in line, until ``until``."""
+
+    name: str
+    wish: Wish
+    until: float | None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How much somebody may hold of a pool."""
+
+    nodes: int | None
+    cpus: int | None
 
 
 @dataclass
 class Model:
-    """Nodes and who holds them. Every method says what the service has to do as well."""
+    """Nodes, who holds them, and who waits; ``line`` is in the order in which they joined."""
 
-    nodes: list[ModelNode] = field(default_factory=list)
+    pools: dict[str, ModelPool]
+    nodes: list[ModelNode]
+    now: float = 0.0
     held: dict[str, ModelAllocation] = field(default_factory=dict)
-    taken: int = 0
-    """How often a node was given to somebody."""
+    line: list[ModelWaiting] = field(default_factory=list)
+    limits: dict[tuple[str, str | None], Limit] = field(default_factory=dict)
+    """By pool and user; without a user it is everybody's who has no other."""
+    events: Counter[str] = field(default_factory=Counter)
 
-    def best(self, cpus: int) -> ModelNode | None:
-        """The free node that fits and wastes least, then the one that was used longest ago."""
-        free = [node for node in self.nodes if node.state == READY and node.cpus >= cpus]
-        return min(free, key=lambda node: (node.cpus, node.used, node.order), default=None)
+    # Who gets what
 
-    def take(self, name: str, user: str, node: ModelNode, now: float) -> ModelAllocation:
-        node.state, node.used = HELD, now
-        self.taken += 1
-        self.held[name] = ModelAllocation(name, user, node)
-        return self.held[name]
+    def best(self, wish: Wish, count: int = 1) -> list[ModelNode]:
+        """Free nodes for a wish: the cheapest first, then the one that was used longest ago."""
+        free = [node for node in self.nodes if node.state == READY and self.fits(wish, node) and self._room(wish, node, count)]
+        return sorted(free, key=lambda node: (node.cost, node.used, node.order))
+
+    def fits(self, wish: Wish, node: ModelNode) -> bool:
+        return self._is(wish, node) and self.pools[node.pool].allows(wish.lease)
+
+    def _is(self, wish: Wish, node: ModelNode) -> bool:
+        return node.pool in wish.pools and node.cpus >= wish.cpus
+
+    def _room(self, wish: Wish, node: ModelNode, count: int = 1, *, alone: bool = False) -> bool:
+        return self._within(wish.user, node.pool, count, node.cpus, alone=alone)
+
+    def _within(self, user: str, pool: str, nodes: int, cpus: int, *, alone: bool = False) -> bool:
+        """Whether the quota allows so much more; ``alone``: if the user held nothing."""
+        limit = self.limits.get((pool, user), self.limits.get((pool, None), Limit(None, None)))
+        theirs = [one.node.cpus for one in self.held.values() if (one.user, one.node.pool) == (user, pool) and not alone]
+        in_nodes = limit.nodes is None or len(theirs) + nodes <= limit.nodes
+        return in_nodes and (limit.cpus is None or sum(theirs) + cpus <= limit.cpus)
+
+    def refusal(self, wish: Wish, count: int = 1) -> str:
+        """Why a wish gets nothing."""
+        if not any(self.fits(wish, node) for node in self.nodes) and any(self._is(wish, node) for node in self.nodes):
+            return LEASE
+        free = [node for node in self.nodes if node.state == READY and self.fits(wish, node)]
+        has_quotas = any(user in (wish.user, None) for _pool, user in self.limits)
+        return QUOTA if has_quotas and len(free) >= count else NOTHING
+
+    # What users do
+
+    def acquire(self, name: str, wish: Wish) -> str:
+        """A node now, or the reason why not."""
+        found = self.best(wish)
+        if not found:
+            return self.refusal(wish)
+        self._take(name, wish, found[0])
+        return OK
+
+    def acquire_set(self, names: list[str], wish: Wish) -> str:
+        """All of them, or none."""
+        found = self.best(wish, len(names))[: len(names)]
+        if len(found) < len(names):
+            return self.refusal(wish, len(names))
+        for pool in {node.pool for node in found}:
+            cpus = [node.cpus for node in found if node.pool == pool]
+            if not self._within(wish.user, pool, len(cpus), sum(cpus)):
+                return QUOTA
+        for name, node in zip(names, found, strict=True):
+            self._take(name, wish, node)
+        return OK
+
+    def join(self, name: str, wish: Wish, wait: int | None) -> str | None:
+        """A node now, else a place in line (None), else the reason why there could never be one."""
+        answer = self.acquire(name, wish)
+        if answer == OK or not any(self.fits(wish, node) and self._room(wish, node, alone=True) for node in self.nodes):
+            return answer
+        self.line.append(ModelWaiting(name, wish, None if wait is None else self.now + wait))
+        self.events["allocation.waiting"] += 1
+        return None
+
+    def _take(self, name: str, wish: Wish, node: ModelNode) -> None:
+        node.state, node.used = HELD, self.now
+        self.events["node.allocated"] += 1
+        end = None if wish.lease is None else self.now + wish.lease
+        self.held[name] = one = ModelAllocation(name, wish, node, self.now, end)
+        if end is not None:
+            one.due = self._notice(one)
+
+    def cancel(self, name: str) -> None:
+        self.line = [one for one in self.line if one.name != name]
+        self.events["allocation.wait-ended"] += 1
 
     def release(self, name: str) -> None:
         one = self.held[name]
         one.state = one.node.state = RELEASING
 
-    def release_ends(self, name: str, *, succeeded: bool) -> None:
+    def extend(self, name: str, seconds: int) -> int:
+        """The status of the answer."""
         one = self.held[name]
-        if succeeded:
-            one.node.state = READY
-            del self.held[name]
+        if one.state == RELEASING or one.end is None:
+            return 409
+        end, pool = self.now + seconds, self.pools[one.node.pool]
+        latest = min(self.now + pool.lease_max, one.since + pool.lease_total)
+        if not one.end < end <= latest:
+            return 422
+        one.end, one.due, one.noticed, one.expired = end, self.now, False, False
+        self.events["allocation.extended"] += 1
+        return 200
+
+    # What workers and operators do
+
+    def release_ends(self, name: str, *, succeeded: bool) -> None:
+        one, node = self.held[name], self.held[name].node
+        if not succeeded:
+            one.state, node.state = FAILED, STUCK
+            node.fails(self.now, name)
+            return
+        del self.held[name]
+        node.state = BROKEN if node.fails_too_often(self.now) else READY
+        self._serve(node, {one.user})
+
+    def set_aside(self, node: ModelNode) -> None:
+        """A node whose release failed is nobody's then."""
+        node.state = BROKEN
+        for one in [one for one in self.held.values() if one.node is node]:
+            del self.held[one.name]
+            self._serve(None, {one.user})
+
+    def mark_fixed(self, node: ModelNode) -> None:
+        node.state = READY
+        node.is_mended()
+        self._serve(node)
+
+    def set_limit(self, pool: str, user: str | None, limit: Limit | None) -> None:
+        if limit is None:
+            self.limits.pop((pool, user), None)
         else:
-            one.state, one.node.state = "failed", STUCK
+            self.limits[pool, user] = limit
+        self._serve(None, {one.wish.user for one in self.line} if user is None else {user})
+
+    # What happens by itself
+
+    def _serve(self, node: ModelNode | None, users: Collection[str] = ()) -> None:
+        """The first in line whom a node fits that became free gets it; users who got more room choose among all."""
+        for one in list(self.line):
+            found = self.best(one.wish)
+            if one.wish.user in users and found:
+                self._from_line(one, found[0])
+            elif node in found:
+                self._from_line(one, node)
+
+    def _from_line(self, one: ModelWaiting, node: ModelNode) -> None:
+        self.line.remove(one)
+        self._take(one.name, one.wish, node)
+
+    def keep_time(self) -> None:
+        """Everything that is due at this moment."""
+        for waiting in [one for one in self.line if one.until is not None and one.until <= self.now]:
+            self.cancel(waiting.name)
+        for one in self.held.values():
+            if one.due is not None and one.due <= self.now:
+                self._lease_due(one)
+        for node in self.nodes:
+            node.forgets(self.now)
+
+    def _lease_due(self, one: ModelAllocation) -> None:
+        one.due = None
+        if one.state == RELEASING or one.end is None:
+            return
+        notice, release = self._notice(one), one.end + self.pools[one.node.pool].grace
+        if notice <= self.now < one.end and not one.noticed:
+            one.noticed = True
+            self.events["allocation.expiring"] += 1
+        if one.end <= self.now and not one.expired:
+            one.expired = True
+            self.events["allocation.expired"] += 1
+        one.due = min((moment for moment in (notice, one.end, release) if moment > self.now), default=None)
+        if release <= self.now:
+            self.release(one.name)
+
+    def _notice(self, one: ModelAllocation) -> float:
+        assert one.end is not None
+        return one.end - min(self.pools[one.node.pool].notice, (one.end - one.since) / 2)
+
+    # What is true of it
 
     def by_state(self, *states: str) -> list[str]:
         return [name for name, one in self.held.items() if one.state in states]
+
+    def nodes_by_state(self, *states: str) -> list[ModelNode]:
+        return [node for node in self.nodes if node.state in states]
+
+    def waits_in_vain(self) -> Iterator[str]:
+        """Who stands in line beside a free node that would do: nobody ever may."""
+        return (one.name for one in self.line if self.best(one.wish))
