@@ -8,6 +8,7 @@ from typing import Any
 from netaddr import IPAddress, IPNetwork
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.sql.base import ExecutableOption
 
 from inventory_service import ip
 from inventory_service.db import hold
@@ -22,22 +23,19 @@ _LINK_LOCAL = IPNetwork("fe80::/10")
 _SHOWN = 5
 
 
+def whole() -> tuple[ExecutableOption, ...]:
+    """Loader options for a subnet with its ranges, its VLAN, fabric and space."""
+    vlan = joinedload(Subnet.vlan)
+    return (selectinload(Subnet.ranges), vlan.joinedload(Vlan.fabric), vlan.joinedload(Vlan.space))
+
+
 def whole_subnet(session: Session, name: str, *, change: bool = False) -> Subnet:
     """The subnet of that name with its ranges, its VLAN, fabric and space.
 
     :param change: hold it until the transaction ends
     :raises NotFound: there is none
     """
-    query = (
-        select(Subnet)
-        .where(Subnet.name == name)
-        .options(
-            selectinload(Subnet.ranges),
-            joinedload(Subnet.vlan).joinedload(Vlan.fabric),
-            joinedload(Subnet.vlan).joinedload(Vlan.space),
-        )
-        .execution_options(populate_existing=True)
-    )
+    query = select(Subnet).where(Subnet.name == name).options(*whole()).execution_options(populate_existing=True)
     found = session.scalar(query.with_for_update(of=Subnet) if change else query)
     if found is None:
         raise NotFound("subnet", name)

@@ -6,11 +6,11 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import number, part
-from inventory_service.api.schemas.common import Page
+from inventory_service.api.records import Records, add_views
 from inventory_service.api.schemas.people import Grant as GrantOut
 from inventory_service.api.schemas.people import GrantFilter, GrantIn, Grants, GroupIn, Groups, UserIn, Users
 from inventory_service.api.schemas.people import Group as GroupOut
@@ -35,17 +35,25 @@ bp = APIBlueprint("people", __name__, url_prefix="/api/v1", tag="Users")
 by_token(bp, "admin")
 
 
-@bp.get("/users")
-@bp.input(Page, location="query", arg_name="page")
-@bp.output(Users)
-@needs("administrator")
-def list_users(page: Page) -> dict[str, Any]:
-    """The users, by name."""
-    query = select(User).order_by(User.name)
-    with services().database.read() as session:
-        query = query.where(User.name > page.after) if page.after else query
-        rows, following = part(session, query, page.limit, lambda one: one.name)
-    return {"items": [user_document(one) for one in rows], "next": following}
+def _put_group(session: Session, name: str, values: dict[str, Any], actor: str) -> None:
+    put_group(session, name, actor, **values)
+
+
+add_views(
+    bp,
+    Records(
+        "user", "users", User, UserOut, Users, lambda _session, row: user_document(row),
+        reader="administrator", lister="administrator",
+    ),
+    Records(
+        "group", "groups", Group, GroupOut, Groups, lambda _session, row: group_document(row),
+        whole=(selectinload(Group.members),), reader="administrator", lister="administrator",
+        change=GroupIn, put=_put_group, remove=delete_group,
+        lists="The groups with their members, by name.",
+        puts="Make a group, or change the one of that name.",
+        removes="Forget a group and what was granted to it.",
+    ),
+)  # fmt: skip
 
 
 @bp.post("/users")
@@ -58,72 +66,6 @@ def add_user(wanted: UserIn) -> tuple[dict[str, Any], int]:
     with services().database.write() as session:
         known = session.scalar(select(User.id).where(User.name == wanted.name)) is not None
         return user_document(ensure_user(session, wanted.name, caller().actor)), 200 if known else 201
-
-
-@bp.get("/users/<name>")
-@bp.output(UserOut)
-@needs("administrator")
-@versioned
-def show_user(name: str) -> dict[str, Any]:
-    """Show one user."""
-    with services().database.read() as session:
-        user = find_user(session, name)
-        show_version(user)
-        return user_document(user)
-
-
-@bp.get("/groups")
-@bp.input(Page, location="query", arg_name="page")
-@bp.output(Groups)
-@needs("administrator")
-def list_groups(page: Page) -> dict[str, Any]:
-    """The groups with their members, by name."""
-    query = select(Group).options(selectinload(Group.members)).order_by(Group.name)
-    with services().database.read() as session:
-        query = query.where(Group.name > page.after) if page.after else query
-        rows, following = part(session, query, page.limit, lambda one: one.name)
-    return {"items": [group_document(one) for one in rows], "next": following}
-
-
-@bp.get("/groups/<name>")
-@bp.output(GroupOut)
-@needs("administrator")
-@versioned
-def show_group(name: str) -> dict[str, Any]:
-    """Show one group."""
-    with services().database.read() as session:
-        group = find_group(session, name)
-        show_version(group)
-        return group_document(group)
-
-
-@bp.put("/groups/<name>")
-@bp.input(GroupIn, arg_name="wanted")
-@bp.output(GroupOut)
-@needs("administrator")
-@versioned
-def change_group(name: str, wanted: GroupIn) -> dict[str, Any]:
-    """Make a group, or change the one of that name."""
-    with services().database.write() as session:
-        need_version(session, session.scalar(select(Group).where(Group.name == name)))
-        group = put_group(
-            session, name, caller().actor, description=wanted.description, members=wanted.members
-        )
-        show_version(group)
-        return group_document(group)
-
-
-@bp.delete("/groups/<name>")
-@bp.output({}, status_code=204)
-@needs("administrator")
-@versioned
-def remove_group(name: str) -> str:
-    """Forget a group and what was granted to it."""
-    with services().database.write() as session:
-        group = find_group(session, name)
-        need_version(session, group)
-        delete_group(session, group, caller().actor)
-    return ""
 
 
 def _set_member(name: str, user: str, *, member: bool) -> str:

@@ -6,82 +6,36 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from sqlalchemy import select, tuple_
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session
 
 from inventory_service.addresses import give_back, reserve
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.lists import number, part
+from inventory_service.api.records import Records, add_views
 from inventory_service.api.schemas.common import Page
 from inventory_service.api.schemas.networks import Address as AddressOut
 from inventory_service.api.schemas.networks import Addresses, Reservation, SubnetChange, Subnets, UsedSubnet
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.networks import address_documents, subnet_document, used_subnet_document
-from inventory_service.models import Address, Subnet, Vlan
-from inventory_service.named import find, look, remove
+from inventory_service.models import Address, Subnet
+from inventory_service.named import find, remove
 from inventory_service.node_records import find_interface
-from inventory_service.subnets import put_subnet, whole_subnet
+from inventory_service.subnets import put_subnet, whole, whole_subnet
 
 bp = APIBlueprint("subnets", __name__, url_prefix="/api/v1", tag="Networks")
 by_token(bp)
 
 
-@bp.get("/subnets")
-@bp.input(Page, location="query", arg_name="page")
-@bp.output(Subnets)
-@needs("anyone")
-def list_subnets(page: Page) -> dict[str, Any]:
-    """The subnets, by name."""
-    query = select(Subnet).order_by(Subnet.name).options(
-        selectinload(Subnet.ranges),
-        joinedload(Subnet.vlan).joinedload(Vlan.fabric),
-        joinedload(Subnet.vlan).joinedload(Vlan.space),
-    )  # fmt: skip
-    with services().database.read() as session:
-        query = query.where(Subnet.name > page.after) if page.after else query
-        rows, following = part(session, query, page.limit, lambda one: one.name)
-    return {"items": [subnet_document(one) for one in rows], "next": following}
-
-
-@bp.get("/subnets/<name>")
-@bp.output(UsedSubnet)
-@needs("anyone")
-@versioned
-def show_subnet(name: str) -> dict[str, Any]:
-    """Show one subnet, and how much of it is taken."""
-    with services().database.read() as session:
-        subnet = whole_subnet(session, name)
-        show_version(subnet)
-        return used_subnet_document(session, subnet)
-
-
-@bp.put("/subnets/<name>")
-@bp.input(SubnetChange, arg_name="wanted")
-@bp.output(UsedSubnet)
-@bp.doc(responses={201: "There was none of that name; it is made."})
-@needs("administrator")
-@versioned
-def set_subnet(name: str, wanted: SubnetChange) -> tuple[dict[str, Any], int]:
-    """Set a subnet; it is made when there is none of that name."""
-    who = caller()
-    with services().database.write() as session:
-        need_version(session, look(session, Subnet, name))
-        subnet, new = put_subnet(session, name, wanted.model_dump(exclude_unset=True), who.actor)
-        show_version(subnet)
-        return used_subnet_document(session, subnet), 201 if new else 200
-
-
-@bp.delete("/subnets/<name>")
-@bp.output({}, status_code=204)
-@needs("administrator")
-@versioned
-def remove_subnet(name: str) -> str:
-    """Delete a subnet of which no address is taken."""
-    who = caller()
-    with services().database.write() as session:
-        subnet = find(session, Subnet, name)
-        need_version(session, subnet)
-        remove(session, subnet, who.actor)
-    return ""
+add_views(
+    bp,
+    Records(
+        "subnet", "subnets", Subnet, UsedSubnet, Subnets, used_subnet_document,
+        listed=lambda _session, rows: [subnet_document(one) for one in rows],
+        whole=whole(), change=SubnetChange, put=put_subnet, remove=remove,
+        shows="Show one subnet, and how much of it is taken.",
+        removes="Delete a subnet of which no address is taken.",
+    ),
+)  # fmt: skip
 
 
 @bp.get("/subnets/<name>/addresses")
