@@ -25,6 +25,32 @@ options: {}
 attributes:
   action_group:
     description: Use C(group/metalpool.core.api) in C(module_defaults) to set the connection for this module.
+    support: full
     membership:
       - metalpool.core.api
+"""
+
+    # For what only reads.
+    READS = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    details: [It only reads.]
+  idempotent:
+    support: full
+"""
+
+    # For what reports to the service what an operation's playbook does.
+    REPORTS = r"""
+options: {}
+attributes:
+  check_mode:
+    support: none
+    details: [Skipped in check mode.]
+  diff_mode:
+    support: none
+    details: [There is nothing to compare.]
 """

@@ -25,8 +25,6 @@ attributes:
     support: full
   idempotent:
     support: full
-  action_group:
-    support: full
 options:
   name:
     description: Name of the image, such as V(debian-13).

@@ -27,8 +27,6 @@ attributes:
   idempotent:
     support: partial
     details: [Not with O(update_bmc_account=always), because a password cannot be read back.]
-  action_group:
-    support: full
 options:
   name:
     description: Name of the node.

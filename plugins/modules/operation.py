@@ -30,8 +30,6 @@ attributes:
       - O(state=started) joins an operation of the same kind that is under way, but once that has ended it starts
         another.
       - O(state=cancelled) is idempotent.
-  action_group:
-    support: full
 options:
   state:
     description:

@@ -15,17 +15,8 @@ author:
 extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.attributes
+  - metalpool.core.attributes.reads
   - metalpool.core.attributes.actiongroup_api
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-    details: [It only reads.]
-  idempotent:
-    support: full
-  action_group:
-    support: full
 options:
   id:
     description: Id of one operation. One that does not exist is an empty list, not an error.

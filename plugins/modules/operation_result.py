@@ -16,19 +16,12 @@ extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.api.claim
   - metalpool.core.attributes
+  - metalpool.core.attributes.reports
   - metalpool.core.attributes.actiongroup_api
 attributes:
-  check_mode:
-    support: none
-    details: [Skipped in check mode.]
-  diff_mode:
-    support: none
-    details: [There is nothing to compare.]
   idempotent:
     support: none
     details: [Each call is one report.]
-  action_group:
-    support: full
 options:
   outcome:
     description: How it ended.

@@ -18,17 +18,8 @@ author:
 extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.attributes
+  - metalpool.core.attributes.reads
   - metalpool.core.attributes.actiongroup_api
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-    details: [There is nothing to compare.]
-  idempotent:
-    support: full
-  action_group:
-    support: full
 options:
   id:
     description: Id of the operation.

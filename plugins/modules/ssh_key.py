@@ -23,8 +23,6 @@ attributes:
     support: full
   idempotent:
     support: full
-  action_group:
-    support: full
 options:
   name:
     description: Name of the key among yours, such as V(laptop).
