@@ -38,6 +38,15 @@ def places(field: str, value: Any) -> list[str]:
     return names
 
 
+def check_alone(not_with: Any, spread: Any) -> None:
+    """Refuse to spread one node that has none to be apart from.
+
+    :raises Invalid: ``spread`` without ``not_with``
+    """
+    if spread and not not_with:
+        raise Invalid("spread", spread, "one node alone cannot be spread: say over how many, or away from which", ["count", "not_with"])
+
+
 def elsewhere(session: Session, caller: Caller, not_with: Any, spread: Any) -> list[ColumnElement[bool]]:
     """What a node has to meet that is not to be with those of other allocations: another node, which matters when the
     allocation is released already; and where ``spread`` names places, in other ones than theirs.

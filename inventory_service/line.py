@@ -3,6 +3,9 @@
 A node that becomes ready goes to the first in line that it fits, in the transaction that made it ready: before that is
 committed, ``serve`` looks at what it set free (``offers``). So a ready node is one that nobody in line can use, and a new
 request that takes it overtakes nobody.
+
+A set stands in line as one: it gets all of its nodes in the transaction in which the last of them becomes ready. Until
+then it keeps none of them from others.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from inventory_service import quotas
+from inventory_service import quotas, sets
 from inventory_service.allocate import asked, hostname_of, make, name_of, take
 from inventory_service.allocation_requests import complete_credentials, deploy, give_up
 from inventory_service.auth import Caller
@@ -31,7 +34,8 @@ from inventory_service.problems import Conflict, Invalid, NotFound, Overtaken
 from inventory_service.queue_orders import QUEUE_ORDERS, WAITING
 from inventory_service.refusals import in_use, without
 from inventory_service.services import Services
-from inventory_service.wanted import Wanted
+from inventory_service.sets import member, named, take_set
+from inventory_service.wanted import Wanted, WantedSet
 from inventory_service.where import narrowed
 
 _LINE = "line"
@@ -92,16 +96,71 @@ def join(
     alone(session, _LINE)
     request = understand(session, caller, wanted)
     allocation = acquire(session, services, caller, wanted, *narrowed(session, services, wanted, request), request=request)
-    if allocation is not None or not _could_be(session, request):
+    if allocation is not None or not could_be(session, wanted, request):
         return allocation
+    name = name_of(wanted)
+    wanted = replace(wanted, name=name, hostname=hostname_of(wanted, name))
+    return _wait(session, services, caller, wanted, request, until, wanted.document())
+
+
+def acquire_set(
+    session: Session,
+    services: Services,
+    caller: Caller,
+    wanted: WantedSet,
+    request: Request,
+    *more: ColumnElement[bool],
+    waiting: Allocation | None = None,
+) -> list[Allocation]:
+    """A set of nodes now, all or nothing; none when there are not enough that fit.
+
+    :param request: what ``understand`` made of it; the rest as in ``take_set``
+    """
+    taken = take_set(session, caller, wanted, request, *more, waiting=waiting)
+    for one in taken if wanted.each.deploy else ():
+        deploy(session, services, one, caller.actor)
+    return taken
+
+
+def join_set(
+    session: Session, services: Services, caller: Caller, wanted: WantedSet, until: datetime | None
+) -> list[Allocation]:
+    """A place in line for a set, kept by one allocation that becomes its first; or the set, when it became possible
+    before it was our turn. None when there could never be enough."""
+    alone(session, _LINE)
+    request = understand(session, caller, wanted.each, wanted.least)
+    narrowing = narrowed(session, services, wanted.each, request)
+    taken = acquire_set(session, services, caller, wanted, request, *narrowing)
+    if taken or not could_be(session, wanted, request):
+        return taken
+    wanted = named(wanted)
+    first = member(wanted, 1)
+    return [_wait(session, services, caller, first, request, until, wanted.document(), wanted.each.name)]
+
+
+def _wait(
+    session: Session,
+    services: Services,
+    caller: Caller,
+    wanted: Wanted,
+    request: Request,
+    until: datetime | None,
+    document: dict[str, Any],
+    set_name: str | None = None,
+) -> Allocation:
+    """Stand in line.
+
+    :param wanted: with its name and host name
+    :param document: the request as it is tried again
+    """
     if wanted.deploy:
         login = services.vault.decrypt_document(wanted.credentials)
         complete_credentials(session, caller.user_id, login)
-    name = name_of(wanted)
-    asking = asked(caller, replace(wanted, name=name, hostname=hostname_of(wanted, name)))
+    asking = asked(caller, wanted)
     values = asking | {
         "state": "waiting",
-        "request": asking["request"] | {"role": caller.role},
+        "set_name": set_name,
+        "request": document | {"role": caller.role},
         "root_disk": wanted.root_disk,
         "queued_at": asking["created_at"],
         "wait_until": until,
@@ -120,8 +179,13 @@ def _needs(request: Request) -> dict[str, int]:
     return {f"needs_{what}": max((getattr(one.least, what) for one in request.constraints), default=0) for what in bounds}
 
 
-def _could_be(session: Session, request: Request) -> bool:
-    """Whether some node would do if it were free and the caller held nothing."""
+def could_be(session: Session, wanted: Wanted | WantedSet, request: Request) -> bool:
+    """Whether there are nodes enough that would do if they were free and the caller held nothing: else nobody waits.
+
+    :param request: what ``understand`` made of it
+    """
+    if isinstance(wanted, WantedSet):
+        return sets.could_be(session, wanted, request)
     at_all = without(request, "quota")
     alone_in_pool = [*at_all.constraints, *quotas.could_ever(request.policies)]
     return in_use(session, replace(at_all, constraints=alone_in_pool))
@@ -184,7 +248,8 @@ def _serve(
     node_id: int | None = None,
     choosing: Collection[int] = (),
 ) -> None:
-    """Give those in line what they asked for, one after the other; what one cannot have, the same request cannot.
+    """Give those in line what they asked for, one after the other; what one cannot have, the same request cannot. A set
+    that cannot be met yet lets those behind it pass, as a single does that nothing free fits.
 
     :param node_id: only this node has become free
     :param choosing: users who have just got more room in a quota: what was free before may be theirs as well
@@ -216,11 +281,11 @@ def _is_free(session: Session, node_id: int) -> bool:
 def _give(
     session: Session, services: Services, one: Waiting, caller: Caller, policies: Policies, node_id: int | None
 ) -> bool:
-    """Let one in line have a node, if there is one for it; a request that means nothing any more ends."""
-    wanted = Wanted.of(one.request)
+    """Let one in line have its node, or its set, if there is one for it; a request that means nothing any more ends."""
+    wanted, several = Wanted.of(one.request), WantedSet.of(one.request)
     try:
-        request = understand(session, caller, wanted, policies=policies)
-        this = [NODE.id == node_id] if node_id is not None else []
+        request = understand(session, caller, wanted, several.least if several else 1, policies=policies)
+        this = [NODE.id == node_id] if node_id is not None and several is None else []
         if node_id is not None and not fits(session, node_id, request):
             return False
         this += narrowed(session, services, wanted, request, *this)
@@ -228,9 +293,13 @@ def _give(
         if waiting is None:
             return False
         with session.begin_nested():
-            if take(session, caller, wanted, request, *this, waiting=waiting) is None:
+            if several is not None:
+                several = replace(several, each=replace(several.each, credentials=waiting.credentials))
+                if not acquire_set(session, services, caller, several, request, *this, waiting=waiting):
+                    return False
+            elif take(session, caller, wanted, request, *this, waiting=waiting) is None:
                 return False
-            if wanted.deploy:
+            elif wanted.deploy:
                 deploy(session, services, waiting, caller.actor)
     except Overtaken:
         raise

@@ -15,6 +15,9 @@ from inventory_service.pick import Request, best
 from inventory_service.problems import Problem
 from inventory_service.wanted import Wanted
 
+EVER = NODE.state != "retired"
+"""States from which a node may become free some day."""
+
 
 def refusal(
     session: Session,
@@ -48,4 +51,4 @@ def without(request: Request, name: str) -> Request:
 
 def in_use(session: Session, request: Request) -> bool:
     """Whether some node would do if it were free."""
-    return bool(session.scalar(select(exists().where(*request.conditions, NODE.state != "retired"))))
+    return bool(session.scalar(select(exists().where(*request.conditions, EVER))))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from inventory_service import quotas
@@ -20,9 +20,9 @@ from inventory_service.hostnames import check_hostname
 from inventory_service.models import Allocation, Node
 from inventory_service.pick import READY, Request, best, hold, may_be_picked
 from inventory_service.problems import Invalid, Problem
-from inventory_service.refusals import refusal
+from inventory_service.refusals import EVER, refusal, without
 from inventory_service.states import advance_chosen
-from inventory_service.wanted import WantedSet
+from inventory_service.wanted import Wanted, WantedSet
 
 _TRIES = 3
 
@@ -56,27 +56,60 @@ def check_set(wanted: WantedSet) -> None:
         raise Invalid("spread", wanted.each.spread, f"same and spread cannot both be {', '.join(sorted(both))}")
 
 
+def named(wanted: WantedSet) -> WantedSet:
+    """The request with a name: made up when none was asked for."""
+    name = check_name("name", wanted.each.name) if wanted.each.name else f"s-{secrets.token_hex(4)}"
+    return replace(wanted, each=replace(wanted.each, name=name))
+
+
+def member(wanted: WantedSet, number: int) -> Wanted:
+    """What is asked for with one of a set that has its name; the first is number 1."""
+    name = wanted.each.name or ""
+    return replace(
+        wanted.each, name=check_name("name", f"{name}-{number}"), hostname=_hostname(wanted, name, number)
+    )
+
+
 def take_set(
-    session: Session, caller: Caller, wanted: WantedSet, request: Request, *more: ColumnElement[bool]
+    session: Session,
+    caller: Caller,
+    wanted: WantedSet,
+    request: Request,
+    *more: ColumnElement[bool],
+    waiting: Allocation | None = None,
 ) -> list[Allocation]:
     """Take as many nodes as are wanted, or at least as many as have to be; none when there are not so many.
 
     :param request: what ``understand`` made of ``wanted.each``
     :param more: what every node has to meet besides
+    :param waiting: the allocation that stands in line for the set, and becomes its first
+    :raises Conflict: a member's name is another allocation's
     :raises QuotaUsedUp: together they are more than the user may hold
     """
-    name = check_name("name", wanted.each.name) if wanted.each.name else f"s-{secrets.token_hex(4)}"
+    wanted = named(wanted)
     ids = _held_ids(session, wanted, request, more)
     if not ids:
         return []
+    members = [member(wanted, number) for number, _unused in enumerate(ids, 1)]
+    if waiting is not None:
+        _need_names(session, caller, [one.name or "" for one in members], waiting)
     moved = {one.id: one for one in advance_chosen(session, select(Node.id).where(Node.id.in_(ids)), "ready", "allocate")}
-    taken = []
-    for number, node_id in enumerate(ids, 1):
-        each = replace(wanted.each, name=check_name("name", f"{name}-{number}"), hostname=_hostname(wanted, name, number))
-        taken.append(keep(session, caller, each, request, moved[node_id], set_name=name))
+    made: list[Allocation] = []
+    for each, node_id in zip(members, ids, strict=True):
+        first = None if made else waiting
+        made.append(keep(session, caller, each, request, moved[node_id], set_name=wanted.each.name, waiting=first))
     if quotas.exceeded(session, caller.user_id, request.policies, {one.pool_id for one in moved.values()}):
         raise quotas.refuse(session, caller.user_id, request.policies)
-    return taken
+    return made
+
+
+def _need_names(session: Session, caller: Caller, names: Sequence[str], waiting: Allocation) -> None:
+    """Go on only when nobody took one of these names while the set stood in line. It is only looked at, not held: whoever
+    takes one at this very moment is seen by the unique index."""
+    held = select(Allocation).where(or_(Allocation.name.in_(names), Allocation.set_name.in_(names)))
+    holder = session.scalar(held.where(Allocation.state != "released", Allocation.id != waiting.id).limit(1))
+    if holder is not None:
+        raise taken(caller, next(one for one in names if one in (holder.name, holder.set_name)), holder)
 
 
 def _hostname(wanted: WantedSet, name: str, number: int) -> str:
@@ -149,6 +182,18 @@ def _places_by_worth(
     )
 
 
+def could_be(session: Session, wanted: WantedSet, request: Request) -> bool:
+    """Whether there are nodes enough that would do if they were free and the caller held nothing."""
+    at_all = without(request, "quota")
+    alone_in_pool = [*at_all.constraints, *quotas.could_ever(request.policies, wanted.least)]
+    at_all = replace(at_all, constraints=alone_in_pool)
+    same = places("same", wanted.same)
+    if same:
+        return _most_in_one(session, at_all, same, EVER) >= wanted.least
+    enough = select(Node.id).where(*at_all.conditions, EVER).limit(wanted.least).subquery()
+    return session.scalar(select(func.count()).select_from(enough)) == wanted.least
+
+
 def why_no_set(
     session: Session, caller: Caller, wanted: WantedSet, request: Request, by_expression: ByExpression | None
 ) -> Problem:
@@ -156,7 +201,9 @@ def why_no_set(
     same = places("same", wanted.same)
     together = None
     if same:
-        now, ever = _most_in_one(session, request, same, READY), _most_in_one(session, request, same, READY | IN_USE)
+        unlocked = Node.locked.is_(False)
+        now = _most_in_one(session, request, same, READY & unlocked)
+        ever = _most_in_one(session, request, same, (READY | IN_USE) & unlocked)
         together = Together(" and ".join(same), now, ever)
     return refusal(
         session, caller, wanted.each, request, wanted.least, by_expression=by_expression, together=together
@@ -165,7 +212,7 @@ def why_no_set(
 
 def _most_in_one(session: Session, request: Request, same: Sequence[str], state: ColumnElement[bool]) -> int:
     keys = [PLACES[place].label(place) for place in same]
-    nodes = select(*keys).where(Node.locked.is_(False), state, *request.conditions).subquery()
+    nodes = select(*keys).where(state, *request.conditions).subquery()
     shared = [nodes.c[place] for place in same]
     counts = select(func.count().label("nodes")).where(*(one.is_not(None) for one in shared)).group_by(*shared).subquery()
     return session.scalar(select(func.max(counts.c.nodes))) or 0

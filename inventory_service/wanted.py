@@ -64,3 +64,13 @@ class WantedSet:
     count: int
     least: int
     same: Any = None
+
+    def document(self) -> dict[str, Any]:
+        """What is kept of it while it waits."""
+        return self.each.document() | {"set": {"count": self.count, "least": self.least, "same": self.same}}
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> WantedSet | None:
+        """The request that ``document`` kept, without credentials; None when it is one for a single node."""
+        kept = document.get("set")
+        return cls(each=Wanted.of(document), **kept) if kept else None

@@ -58,7 +58,7 @@ class Search:
 
     def narrowings(self) -> Iterator[Sequence[ColumnElement[bool]]]:
         """What a pick has to meet besides, again and again with more nodes until no candidate is left; once nothing at
-        all when there is no expression.
+        all when there is no expression. There is at least one: whoever asks may hold what was asked for already.
 
         :raises Invalid: the expression takes too long
         """
@@ -76,7 +76,7 @@ class Search:
             if self._enough is not None and len(matching) - tried >= self._enough:
                 yield _these(matching)
                 tried = len(matching)
-        if len(matching) > tried:
+        if len(matching) > tried or not tried:
             yield _these(matching)
 
     def excluded(self) -> ByExpression | None:

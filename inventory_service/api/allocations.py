@@ -10,11 +10,12 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inventory_service import clock, line
+from inventory_service import line
 from inventory_service.allocate import existing
 from inventory_service.allocation_requests import deploy, find_allocation, need_holder, release
+from inventory_service.apart import check_alone
 from inventory_service.api.authentication import by_token, caller, needs, services
-from inventory_service.api.leases import lease_of
+from inventory_service.api.leases import lease_of, wait_until
 from inventory_service.api.lists import number, part
 from inventory_service.api.schemas.allocations import Allocation as AllocationOut
 from inventory_service.api.schemas.allocations import (
@@ -31,7 +32,7 @@ from inventory_service.api.waiting import wait_for
 from inventory_service.db import hold
 from inventory_service.documents.allocation import allocation_document, allocation_documents
 from inventory_service.documents.operation import operation_document
-from inventory_service.durations import LEASE_RULE, parse_duration
+from inventory_service.durations import LEASE_RULE
 from inventory_service.images import find_image
 from inventory_service.leases import extend
 from inventory_service.models import Allocation, User
@@ -84,6 +85,7 @@ def list_allocations(wanted: AllocationFilter) -> dict[str, Any]:
 def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
     """Take the node that fits best, and deploy it unless `deploy` is false. Asking twice by name is asking once."""
     parts, who = services(), caller()
+    check_alone(wanted.not_with, wanted.spread)
     if wanted.deploy and not wanted.image:
         with parts.database.read() as session:
             find_image(session, wanted.image or "")
@@ -100,12 +102,11 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
                 raise NoneLeft
             return _shown(session, allocation), 201
     if wanted.wait:
-        until = clock.now() + parse_duration("wait_timeout", wanted.wait_timeout) if wanted.wait_timeout else None
         with suppress(NoneLeft), parts.database.write() as session:
             held = existing(session, who, wanted.name) if wanted.name else None
             if held is not None:
                 return _shown(session, held), 200
-            allocation = line.join(session, parts, who, asked, until)
+            allocation = line.join(session, parts, who, asked, wait_until(wanted))
             if allocation is None:
                 raise NoneLeft
             return _shown(session, allocation), 202 if allocation.state == "waiting" else 201
@@ -164,9 +165,15 @@ def extend_allocation(name: str, wanted: ExtendIn) -> dict[str, Any]:
         hold(session, allocation)
         need_version(session, allocation)
         show_version(allocation)
-        extend(session, allocation, "until" if wanted.until else "lease", value, caller().actor)
-        session.flush()
-        return allocation_document(session, allocation)
+        with session.begin_nested() as extension:
+            extend(session, allocation, "until" if wanted.until else "lease", value, caller().actor)
+            session.flush()
+            document = allocation_document(session, allocation)
+            if wanted.dry_run:
+                extension.rollback()
+        if wanted.dry_run:
+            session.refresh(allocation)
+        return document
 
 
 @bp.post("/allocations/<name>/deploy")

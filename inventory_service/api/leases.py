@@ -1,9 +1,12 @@
-"""How long, or until when: the two ways to say it in a request."""
+"""How long, or until when: the two ways to say it in a request; and how long to wait in line."""
 
 from __future__ import annotations
 
-from inventory_service.api.schemas.allocations import ExtendIn, NodeWanted
-from inventory_service.durations import parse_moment
+from datetime import datetime
+
+from inventory_service import clock
+from inventory_service.api.schemas.allocations import Acquisition, ExtendIn, NodeWanted
+from inventory_service.durations import parse_duration, parse_moment
 from inventory_service.problems import Invalid
 
 
@@ -17,3 +20,8 @@ def lease_of(wanted: NodeWanted | ExtendIn) -> str | None:
     if wanted.until:
         parse_moment("until", wanted.until)
     return wanted.until or wanted.lease
+
+
+def wait_until(wanted: Acquisition) -> datetime | None:
+    """When to give up waiting in line; None is never."""
+    return clock.now() + parse_duration("wait_timeout", wanted.wait_timeout) if wanted.wait_timeout else None

@@ -9,30 +9,14 @@ from typing import Any
 import pytest
 
 from inventory_service.line import catch_up
+from tests.service.full_pool import free as _free
+from tests.service.full_pool import full as _full
+from tests.service.full_pool import line as _line
 from tests.service.world import GIB, Work, World
 
 
 def _ask(world: World, name: str | None = None, expect: int = 202, **wanted: Any) -> Any:
     return world.acquire(name, image=None, deploy=False, wait=True, expect=expect, **wanted)
-
-
-def _full(world: World, *names: str, **hardware: Any) -> World:
-    """Nodes that bob holds, each by an allocation of the node's name."""
-    for name in names:
-        world.ready_node(name, **hardware)
-        world.acquire(f"bob-{name}", image=None, deploy=False, constraints={"node": name}, token=world.other)
-    return world
-
-
-def _free(world: World, *nodes: str) -> None:
-    for node in nodes:
-        world.ask("DELETE", f"/allocations/{world.get(f'/nodes/{node}')['allocation']}")
-        Work(world, node).release()
-        world.settle()
-
-
-def _line(world: World) -> dict[str, int]:
-    return {one["name"]: one["place"] for one in world.get("/allocations?state=waiting")["items"]}
 
 
 def test_the_first_in_line_gets_the_node_in_the_transaction_that_frees_it(still_world: World) -> None:

@@ -61,20 +61,20 @@ class Acquisition(NodeWanted):
     note: str = Field(default="", max_length=4000)
     annotations: dict[str, str] = Field(default_factory=dict)
     credentials: Credentials = Field(default_factory=Credentials)
+    wait: bool = Field(default=False, description="stand in line when nothing is free but something could be")
+    wait_timeout: str | None = Field(default=None, max_length=100, description="how long to stand in line at most: `2h`")
 
 
 class AllocationIn(Acquisition):
     """Ask for a node."""
 
-    wait: bool = Field(default=False, description="stand in line when nothing is free but something could be")
-    wait_timeout: str | None = Field(default=None, max_length=100, description="how long to stand in line at most: `2h`")
-
 
 class ExtendIn(Request):
-    """Let a lease end later: so long from now, or at a moment."""
+    """Let a lease end later: so long from now, or at a moment. With ``dry_run`` the answer tells what it would be."""
 
     lease: str | None = Field(default=None, max_length=100)
     until: str | None = Field(default=None, max_length=100)
+    dry_run: bool = False
 
 
 class AllocationWait(Wait):
@@ -98,7 +98,13 @@ class AllocationSetIn(Acquisition):
 
 
 class AllocationPlanIn(NodeWanted):
-    """Ask what an allocation would get, or with ``count`` a set of allocations."""
+    """Ask what an allocation would get, or with ``count`` a set of allocations; with ``wait``, also whether it would
+    stand in line. ``name`` and ``credentials`` are checked when they are given.
+    """
+
+    name: str | None = None
+    credentials: Credentials | None = None
+    wait: bool = False
 
     count: int | None = Field(default=None, ge=1, le=MOST_AT_ONCE)
     min_count: int | None = Field(default=None, ge=1, le=MOST_AT_ONCE)
@@ -168,9 +174,12 @@ class Allocation(Answer):
 
 
 class AllocationSet(Answer):
-    """What is held of several nodes that were asked for at once."""
+    """What is held of several nodes that were asked for at once; while they wait in line one stands there for all of
+    them, and ``place`` is its place.
+    """
 
     name: str
+    place: int | None
     items: list[Allocation]
 
 
@@ -201,6 +210,7 @@ class Candidate(Answer):
 
 
 class AllocationPlan(Answer):
-    """What would be picked, best first; for a set, the nodes that it would have."""
+    """What would be picked, best first; for a set, the nodes that it would have. Nothing when it would stand in line."""
 
     candidates: list[Candidate]
+    would_wait: bool
