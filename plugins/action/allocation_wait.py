@@ -4,47 +4,51 @@
 """Waits in line until an allocation has its node, and shows its place."""
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible_collections.metalpool.core.plugins.module_utils._api import segment
-from ansible_collections.metalpool.core.plugins.module_utils._line import poll_line
-from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import OperationAction
+from ansible_collections.metalpool.core.plugins.module_utils._line import called, failure, in_line, place
+from ansible_collections.metalpool.core.plugins.module_utils._polling import line_versions
+from ansible_collections.metalpool.core.plugins.plugin_utils._wait_action import WaitAction
 
 
-class ActionModule(OperationAction):
-    """GET /allocations/{name}, as a long poll."""
-
-    _supports_check_mode = True  # it only reads
+class ActionModule(WaitAction):
+    """GET /allocations/{name}, as a long poll; for a set, of the allocation that stands in line for it."""
 
     options: t.ClassVar = {
-        "name": {"type": "str", "required": True},
+        "name": {"type": "str"},
+        "set": {"type": "str"},
         "wait_timeout": {"type": "int"},
         "progress": {"type": "bool", "default": True},
     }
+    spec_rules: t.ClassVar = {"required_one_of": [("name", "set")], "mutually_exclusive": [("name", "set")]}
+    _shown: int | None = None
 
-    def perform(self) -> dict[str, t.Any]:
-        """Poll until the allocation is in line no longer; fail when it got no node."""
-        started = time.monotonic()
-        first = allocation = self.api.get(f"/allocations/{segment(self.params['name'])}").json
-        shown = None
-        for allocation in poll_line(self.api, first, self.params["wait_timeout"]):
-            place = allocation["place"]
-            if self.params["progress"] and place not in (None, shown):
-                self.say(f"{allocation['name']}: number {place} in line" + until(allocation))
-            shown = place
-        result = {"allocation": allocation, "seconds": round(time.monotonic() - started, 1)}
-        if allocation["state"] == "waiting":
-            limit = self.params["wait_timeout"]
-            msg = f"{allocation['name']} is number {allocation['place']} in line after {limit} s, and keeps its place."
-            return {**result, "failed": True, "msg": msg}
-        if allocation["state"] == "released":
-            return {**result, "failed": True, "msg": f"{allocation['name']} got no node: {allocation['reason']}"}
-        if self.params["progress"] and shown is not None:
-            self.say(f"{allocation['name']}: has node {allocation['node']}")
-        return result
+    def versions(self) -> t.Iterator[dict[str, t.Any]]:
+        """The allocation until it is in line no longer."""
+        if self.params["set"]:
+            held = self._set()
+            first = in_line(held) or held[0]
+        else:
+            first = self.api.get(f"/allocations/{segment(self.params['name'])}").json
+        return line_versions(self.api, first, self.params["wait_timeout"])
 
+    def lines(self, thing: dict[str, t.Any]) -> t.Iterator[str]:
+        """Its place whenever that is another one, and what it got."""
+        if thing["place"] not in (None, self._shown):
+            self._shown = thing["place"]
+            yield place(thing)
+        elif self._shown is not None and thing["node"]:
+            got = self._set() if thing["set"] else [thing]
+            nodes = ", ".join(one["node"] for one in got)
+            yield f"{called(thing)}: has {'node' if len(got) == 1 else 'nodes'} {nodes}"
 
-def until(allocation: dict[str, t.Any]) -> str:
-    """Until when it waits, if not for ever."""
-    return f", until {allocation['wait_until']} at the latest" if allocation.get("wait_until") else ""
+    def outcome(self, thing: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What is held now; why there is nothing as the task's message."""
+        why = failure(thing, self.params["wait_timeout"])
+        if why:
+            return {"allocation": thing, "allocations": [thing], "failed": True, "msg": why}
+        return {"allocation": thing, "allocations": self._set() if self.params["set"] else [thing]}
+
+    def _set(self) -> list[dict[str, t.Any]]:
+        return self.api.get(f"/allocation-sets/{segment(self.params['set'])}").json["items"]

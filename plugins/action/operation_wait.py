@@ -4,20 +4,17 @@
 """Waits for an operation and shows each of its steps as it happens."""
 from __future__ import annotations
 
-import time
 import typing as t
 
-from ansible_collections.metalpool.core.plugins.module_utils._api import poll, segment
-from ansible_collections.metalpool.core.plugins.module_utils._progress import Progress, ended, failure
-from ansible_collections.metalpool.core.plugins.plugin_utils._operation_action import OperationAction
+from ansible_collections.metalpool.core.plugins.module_utils._polling import operation_versions
+from ansible_collections.metalpool.core.plugins.module_utils._progress import Progress, ended, failure, unfinished
+from ansible_collections.metalpool.core.plugins.plugin_utils._wait_action import WaitAction
 
 SHOWN_OF_A_FAILURE = ("id", "kind", "node", "state", "reason", "step")
 
 
-class ActionModule(OperationAction):
+class ActionModule(WaitAction):
     """GET /operations/{id}, as a long poll by revision."""
-
-    _supports_check_mode = True  # it only reads
 
     options: t.ClassVar = {
         "id": {"type": "str", "required": True},
@@ -25,36 +22,24 @@ class ActionModule(OperationAction):
         "fail": {"type": "bool", "default": True},
         "progress": {"type": "bool", "default": True},
     }
+    _progress: Progress | None = None
 
-    def perform(self) -> dict[str, t.Any]:
-        """Poll until the operation has ended; fail with its reason when it did not succeed."""
-        path = f"/operations/{segment(self.params['id'])}"
-        limit = self.params["wait_timeout"]
-        started = time.monotonic()
-        operation = self.api.get(path).json
-        progress = Progress("" if operation["node"] == self.task_vars.get("inventory_hostname") else operation["node"])
-        self.show(progress, operation)
-        for wait in poll(limit):
-            if ended(operation):
-                break
-            operation = self.api.get(path, wait=wait, after=operation["revision"]).json
-            self.show(progress, operation)
-        result = {"operation": operation, "seconds": round(time.monotonic() - started, 1)}
-        if not ended(operation):
-            return {
-                **result,
-                "failed": True,
-                "msg": f"{operation['kind']} of {operation['node']} has not ended within {limit} s; it goes on. "
-                f"Wait on with metalpool.core.operation_wait, id {operation['id']}, or a longer wait_timeout.",
-            }
-        if operation["state"] != "succeeded" and self.params["fail"]:
+    def versions(self) -> t.Iterator[dict[str, t.Any]]:
+        """The operation until it has ended."""
+        return operation_versions(self.api, self.params["id"], self.params["wait_timeout"])
+
+    def lines(self, thing: dict[str, t.Any]) -> t.Iterator[str]:
+        """Each step once when it starts and once when it ends."""
+        if self._progress is None:
+            self._progress = Progress("" if thing["node"] == self.task_vars.get("inventory_hostname") else thing["node"])
+        return self._progress.lines(thing)
+
+    def outcome(self, thing: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The operation; its reason as the task's message when it did not succeed."""
+        if not ended(thing):
+            return {"operation": thing, "failed": True, "msg": unfinished(thing, self.params["wait_timeout"])}
+        if thing["state"] != "succeeded" and self.params["fail"]:
             # Ansible prints all of a failed result: the message says it, the steps would bury it.
-            short = {key: value for key, value in operation.items() if key in SHOWN_OF_A_FAILURE}
-            return {**result, "operation": short, "failed": True, "msg": failure(operation)}
-        return result
-
-    def show(self, progress: Progress, operation: dict[str, t.Any]) -> None:
-        """Print what is new."""
-        for line in progress.lines(operation):
-            if self.params["progress"]:
-                self.say(line)
+            short = {key: value for key, value in thing.items() if key in SHOWN_OF_A_FAILURE}
+            return {"operation": short, "failed": True, "msg": failure(thing)}
+        return {"operation": thing}

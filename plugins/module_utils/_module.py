@@ -8,9 +8,10 @@ import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.metalpool.core.plugins.module_utils._api import Api, poll, segment
+from ansible_collections.metalpool.core.plugins.module_utils._api import Api
 from ansible_collections.metalpool.core.plugins.module_utils._errors import ApiError, Unreachable
-from ansible_collections.metalpool.core.plugins.module_utils._progress import ended, failure
+from ansible_collections.metalpool.core.plugins.module_utils._polling import last, operation_versions
+from ansible_collections.metalpool.core.plugins.module_utils._progress import ended, failure, unfinished
 from ansible_collections.metalpool.core.plugins.module_utils._settings import CONNECTION_SPEC, SettingsError, resolve
 
 WAIT_SPEC: dict[str, dict[str, t.Any]] = {
@@ -54,21 +55,12 @@ def wait_for_operation(api: Api, operation_id: str, timeout: int) -> dict[str, t
     :param timeout: seconds
     :raises OperationFailed: it ended otherwise, or not in time
     """
-    path = f"/operations/{segment(operation_id)}"
-    operation = api.get(path).json
-    for wait in poll(timeout):
-        if ended(operation):
-            break
-        operation = api.get(path, wait=wait, after=operation["revision"]).json
-    if operation["state"] == "succeeded":
-        return operation
-    if ended(operation):
+    operation = last(operation_versions(api, operation_id, timeout))
+    if not ended(operation):
+        raise OperationFailed(unfinished(operation, timeout), operation)
+    if operation["state"] != "succeeded":
         raise OperationFailed(failure(operation), operation)
-    raise OperationFailed(
-        f"{operation['kind']} of {operation['node']} has not ended within {timeout} s; it goes on. "
-        f"Wait on with metalpool.core.operation_wait, id {operation_id}, or a longer wait_timeout.",
-        operation,
-    )
+    return operation
 
 
 def differences(current: t.Mapping[str, t.Any], wanted: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

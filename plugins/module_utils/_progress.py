@@ -39,6 +39,14 @@ def failure(operation: t.Mapping[str, t.Any]) -> str:
     )
 
 
+def unfinished(operation: t.Mapping[str, t.Any], limit: float) -> str:
+    """That the operation goes on after so many seconds, and how to wait on."""
+    return (
+        f"{operation['kind']} of {operation['node']} has not ended within {limit} s; it goes on. "
+        f"Wait on with metalpool.core.operation_wait, id {operation['id']}, or a longer wait_timeout."
+    )
+
+
 class Progress:
     """Turns successive versions of an operation into lines: each step once when it starts and once when it ends.
 

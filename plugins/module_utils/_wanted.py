@@ -22,11 +22,11 @@ WANTED_SPEC: dict[str, dict[str, t.Any]] = {
 
 def wanted(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """The part of a request that says what the node must have or be."""
-    asked = {**params["constraints"], **{key: params[key] for key in CONSTRAINTS if _is_said(params[key])}}
-    constraints = {key: value for key, value in asked.items() if _is_said(value)}
-    return {"constraints": constraints, **{key: params[key] for key in BESIDES if _is_said(params[key])}}
+    asked = {**params["constraints"], **{key: params[key] for key in CONSTRAINTS if is_said(params[key])}}
+    constraints = {key: value for key, value in asked.items() if is_said(value)}
+    return {"constraints": constraints, **{key: params[key] for key in BESIDES if is_said(params[key])}}
 
 
-def _is_said(value: t.Any) -> bool:
+def is_said(value: t.Any) -> bool:
     """Whether an option was given; an empty one is what a variable becomes that was left out."""
     return value is not None and value not in ("", [], {})

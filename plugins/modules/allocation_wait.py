@@ -6,10 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: allocation_wait
-short_description: Wait in line for a node and show the place in it
+short_description: Wait in line for a node, or a set of them, and show the place in it
 version_added: 0.1.0
 description:
-  - Waits until an allocation that stands in line has got its node, and shows its place whenever that changes.
+  - Waits until an allocation that stands in line has got its node, or a set all of its nodes, and shows its place whenever
+    that changes.
   - Fails when it leaves the line without a node, with the reason. Returns at once when it does not wait.
   - Runs on the controller, without a module process and without a connection to the host.
 author:
@@ -17,22 +18,15 @@ author:
 extends_documentation_fragment:
   - metalpool.core.api
   - metalpool.core.attributes
+  - metalpool.core.attributes.reads
   - metalpool.core.attributes.actiongroup_api
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-    details: [There is nothing to compare.]
-  idempotent:
-    support: full
-  action_group:
-    support: full
 options:
   name:
-    description: Name of the allocation.
+    description: Name of the allocation. This or O(set) is needed.
     type: str
-    required: true
+  set:
+    description: Name of the set, as O(metalpool.core.allocation#module:name) of a task with O(metalpool.core.allocation#module:count).
+    type: str
   wait_timeout:
     description:
       - Seconds to look. When they are over, the task fails and the allocation keeps its place in line.
@@ -60,9 +54,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 allocation:
-  description: The allocation as it is now.
+  description: The allocation as it is now; of a set, the one that stood in line for it.
   returned: always
   type: dict
+allocations:
+  description: The allocations of the set as they are now, or the only one.
+  returned: always
+  type: list
+  elements: dict
 seconds:
   description: Seconds that were waited.
   returned: always

@@ -19,7 +19,31 @@ COLLECTIONS = ROOT / ".ansible" / "collections"
 subprocess.run(["bash", str(ROOT / "tests" / "link_collection.sh")], check=True)
 sys.path[:0] = [str(COLLECTIONS), str(HERE)]
 
+from played_pool import LARGE, PlayedPool  # noqa: E402
+from real_service import RealService  # noqa: E402
 from scripted_service import Service  # noqa: E402
+
+from tests.service.world import GIB  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedPool]:
+    """The service with five nodes in two zones, and the users kim and lee; nobody works for the rack but the test."""
+    service = RealService(tmp_path_factory.mktemp("pool"))
+    service.token("kim", "user")
+    service.token("lee", "user")
+    service.start()
+    played = PlayedPool(service)
+    played.node("a1", memory=4 * GIB)
+    played.node("a2", memory=8 * GIB, tags=("fast",), disks=[("N1", "nvme", 100), ("H1", "hdd", 500), ("H2", "hdd", 500)])
+    played.node("a3", tags=("gpu", "ssd"), speed_mbps=25000, **LARGE)
+    played.node("b1", zone="b", memory=4 * GIB)
+    played.node("b2", zone="b", memory=8 * GIB, firmware="bios")
+    played.network("a3")
+    for name in ("debian-12", "debian-13"):
+        played.image(name)
+    yield played
+    service.stop()
 
 
 @pytest.fixture

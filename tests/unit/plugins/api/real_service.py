@@ -80,12 +80,17 @@ class RealService:
             self.process.wait(timeout=30)
             self.process = None
 
-    def post(self, path: str, body: dict[str, Any], token: Path | None = None) -> tuple[int, Any]:
-        """What something that is not Ansible sends, such as a node that boots; status and document of the answer."""
+    def post(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """What a node sends that boots, without a token; status and document of the answer."""
+        return self.call("POST", path, body)
+
+    def call(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
+        """What something that is not Ansible sends; status and document of the answer."""
         headers = {"Content-Type": "application/json"}
         if token:
-            headers["Authorization"] = f"Bearer {token.read_text(encoding='utf-8').strip()}"
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+            headers["Authorization"] = f"Bearer {token}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
         trust = ssl.create_default_context(cafile=str(self.ca_file))
         try:
             with urllib.request.urlopen(request, context=trust, timeout=30) as answer:

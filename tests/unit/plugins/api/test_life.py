@@ -336,7 +336,8 @@ def test_7_acquire_deploy_and_use(
     by_hand: Callable[..., subprocess.CompletedProcess[str]],
     real: RealService,
 ) -> None:
-    assert as_kim("allocation", check=True, name="web1", mem="1G")["changed"]
+    assert "nobody could log in" in as_kim("allocation", check=True, name="web1", mem="1G")["msg"]
+    assert as_kim("allocation", check=True, name="web1", mem="1G", ssh_keys=[KEY])["changed"]
     assert as_kim("allocation_info")["allocations"] == []
 
     # No key was given or registered: the one in ~/.ssh is taken. The image is the only one that there is.
@@ -456,7 +457,7 @@ def test_a_playbooks_of_users_while_the_service_restarts(
         real.stop()
         real.start()
 
-    checked = start(acquire, "-e", "mem=2G", "--check").communicate()[0]
+    checked = start(acquire, "-e", "mem=2G", "-e", json.dumps({"ssh_keys": [KEY]}), "--check").communicate()[0]
     assert "not made in check mode" in checked
     assert "failed=0" in checked
 
