@@ -145,7 +145,7 @@ class Guest:
             "-machine",
             "q35",
             "-cpu",
-            "max",
+            "Nehalem,+rdrand",
             "-smp",
             "2",
             "-m",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import typing as t
+import zipfile
 from pathlib import Path
 
+import ansible.module_utils.basic
 import pytest
 
 from .conftest import MIB, Image
@@ -80,6 +83,20 @@ def test_the_hardware_is_what_the_guest_was_made_of(on_node) -> None:
     assert disks["SSD0001"]["wwn"] == "naa.5000c50015ea71ac" and disks["NVME0001"]["wear_percent"] == 0
     assert {(interface["mac"], interface["driver"]) for interface in facts["interfaces"]} == {(MACS[0], "virtio_net"), (MACS[1], "e1000e")}
     assert facts["boot"]["order"] and facts["usb"]
+
+
+def test_python_takes_what_ansible_sends_from_the_compiled_code(guest: Guest) -> None:
+    """A file of ansible-core that is in every call: Python gives its code, in a zip file without anything compiled, without compiling."""
+    source = Path(ansible.module_utils.basic.__file__)
+    packed = guest.folder / "packed.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(source, "basic.py")
+        archive.writestr("other.py", source.read_text() + "# edited")
+    guest.files["packed.zip"] = packed.read_bytes()
+    look = "import zipimport as z; print(*(z.zipimporter('/tmp/packed.zip').get_code(name).co_filename for name in ('basic', 'other')))"
+    known, other = guest.ssh(f"curl -sfo /tmp/packed.zip {guest.url('packed.zip')} && python3 -c {shlex.quote(look)}").split()
+    assert known == "module_utils/basic.py", "the name it was compiled under when the ephemeral OS was built"
+    assert other == "/tmp/packed.zip/other.py"
 
 
 def test_the_health_of_real_disks(on_node) -> None:

@@ -28,6 +28,14 @@ python3 "$here/trim_modules.py" "$here/modules.keep" "$root/lib/modules/$release
 chroot "$root" depmod "$release"
 cp -R "$here/rootfs/." "$root/"
 "$here/shrink_root.sh" "$root" "$@"
+# What Ansible sends to nodes, when it lies beside the recipe, compiled by the Python that will run it.
+if [ -e "$here/code.tar.gz" ]; then
+    mkdir "$root/code"
+    tar -C "$root/code" -xf "$here/code.tar.gz"
+    cp "$here/compile_code.py" "$root/code.py"
+    chroot "$root" python3 /code.py /code /usr/lib/metalpool/compiled
+    rm -r "$root/code" "$root/code.py"
+fi
 "$here/pack_initrd.sh" "$root" "$level" "$new/initrd"
 
 digest() { sha256sum "$new/$1" | cut -d' ' -f1; }
