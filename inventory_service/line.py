@@ -17,7 +17,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
 from inventory_service import quotas, sets
@@ -26,13 +26,13 @@ from inventory_service.allocation_requests import complete_credentials, deploy, 
 from inventory_service.auth import Caller
 from inventory_service.db import alone, hold, touch
 from inventory_service.events import record
-from inventory_service.models import NODE, Allocation, Node, Pool, User
+from inventory_service.models import NODE, Allocation, AllocationPool, Node, Pool, User
 from inventory_service.offers import offers
 from inventory_service.pick import Request, fits, may_be_picked, understand
 from inventory_service.policies import Policies, policies_of
 from inventory_service.problems import Conflict, Invalid, NotFound, Overtaken
 from inventory_service.queue_orders import QUEUE_ORDERS, WAITING
-from inventory_service.refusals import in_use, without
+from inventory_service.refusals import EVER, in_use, without
 from inventory_service.services import Services
 from inventory_service.sets import member, named, take_set
 from inventory_service.wanted import Wanted, WantedSet
@@ -168,6 +168,9 @@ def _wait(
         **_needs(request),
     }
     waiting = make(session, values)
+    would_do = exists().where(NODE.pool_id == Pool.id, EVER, *without(request, "quota").conditions)
+    pools = select(literal(waiting.id), Pool.id).where(would_do)
+    session.execute(insert(AllocationPool).from_select(["allocation_id", "pool_id"], pools))
     record(session, "allocation.waiting", caller.actor, allocation=waiting, constraints=dict(wanted.constraints))
     touch(session, "allocations", "due")
     return waiting

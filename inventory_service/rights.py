@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, bindparam, 
 from sqlalchemy.orm import Session
 
 from inventory_service.auth import Caller
-from inventory_service.models import NODE, Allocation, Event, Grant, GroupMember, Node, Operation, Pool
+from inventory_service.models import NODE, Allocation, AllocationPool, Event, Grant, GroupMember, Node, Operation, Pool
 from inventory_service.problems import Forbidden
 
 SEE, ACQUIRE, OPERATE, ADMINISTRATE = "see", "acquire", "operate", "administrate"
@@ -28,7 +28,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
 
 *see*: the pool, its nodes with their hardware, and who holds them. *acquire*: take nodes; what one holds one may deploy
 and release. *operate*: commission, test, switch, change, set aside and release nodes, whoever holds them, and see their
-BMCs, events, operations and allocations. *administrate*: everything else, in all pools: whoever has an admin token.
+BMCs, events, operations and allocations, and who waits for one. *administrate*: everything else, in all pools: whoever has an admin token.
 """
 GRANTED = ("viewer", "user", "operator")
 """The roles that can be granted; ``none`` and these up to ``user`` can be a pool's default."""
@@ -151,10 +151,13 @@ def _operated(session: Session, caller: Caller, column: ColumnElement[int] | Col
 
 
 def visible_allocations(session: Session, caller: Caller) -> list[ColumnElement[bool]]:
-    """One's own, and all in the pools that one operates."""
+    """One's own, and all in the pools that one operates: those that hold a node there, or wait for one that is there."""
     if caller.is_admin:
         return []
-    return [or_(Allocation.user_id == caller.user_id, _operated(session, caller, Allocation.node_id.expression))]
+    operated = rights_of(session, caller).pools(OPERATE)
+    waits_there = select(AllocationPool.allocation_id).where(AllocationPool.pool_id.in_(operated))
+    waiting = (Allocation.state == "waiting") & Allocation.id.in_(waits_there) if operated else false()
+    return [or_(Allocation.user_id == caller.user_id, _operated(session, caller, Allocation.node_id.expression), waiting)]
 
 
 def visible_operations(session: Session, caller: Caller) -> list[ColumnElement[bool]]:

@@ -18,7 +18,7 @@ NEEDS = {
     "anyone": "whoever has a token; answers hold only what the caller may see",
     "viewer": "whoever may see the pool of the node, or holds the node",
     "user": "whoever may acquire nodes of the pool",
-    "holder": "whoever holds the allocation, or operates the pool of its node",
+    "holder": "whoever holds the allocation, or operates the pool of its node, or of one that it waits for",
     "owner": "whoever holds the allocation, and nobody for them",
     "operator": "whoever operates the pool of the node",
     "administrator": "an admin token",

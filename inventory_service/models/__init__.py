@@ -1,6 +1,6 @@
 """The typed tables. They know nothing of HTTP and hold no rules."""
 
-from inventory_service.models.allocation import Allocation
+from inventory_service.models.allocation import Allocation, AllocationPool
 from inventory_service.models.base import Base
 from inventory_service.models.bmc import Bmc
 from inventory_service.models.boot import Boot, PhoneHome
@@ -22,6 +22,7 @@ __all__ = [
     "Address",
     "AddressRange",
     "Allocation",
+    "AllocationPool",
     "Base",
     "Bmc",
     "Boot",

@@ -79,3 +79,12 @@ class Allocation(Versioned, Base):
 
     user: Mapped[User] = relationship(lazy="raise")
     node: Mapped[Node | None] = relationship(lazy="raise")
+
+
+class AllocationPool(Base):
+    """A pool whose nodes would do for an allocation when it began to stand in line: its operators see who waits."""
+
+    __tablename__ = "allocation_pool"
+
+    allocation_id: Mapped[int] = mapped_column(ForeignKey("allocation.id", ondelete="CASCADE"), primary_key=True)
+    pool_id: Mapped[int] = mapped_column(ForeignKey("pool.id", ondelete="CASCADE"), primary_key=True, index=True)

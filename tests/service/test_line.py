@@ -120,6 +120,24 @@ def test_cancel(still_world: World) -> None:
     assert world.get("/allocations/b")["node"] == "m1"
 
 
+def test_operators_see_who_waits_for_their_pool_and_may_cancel_it(still_world: World) -> None:
+    world = _full(still_world, "m1", pool="lab")
+    _full(world, "m2", pool="other", cpus=16)
+    _ask(world, "anywhere"), _ask(world, "in-lab", constraints={"pool": "lab"}), _ask(world, "large", constraints={"cpus": 8})
+    carol = world.token("carol", "user")
+    assert world.get("/allocations?state=waiting", token=carol)["items"] == []
+    for pool, seen in (("lab", {"anywhere", "in-lab"}), ("other", {"anywhere", "in-lab", "large"})):
+        world.ask("PUT", "/grants", {"role": "operator", "user": "carol", "pool": pool})
+        shown = world.get("/allocations?state=waiting", token=carol)["items"]
+        assert {one["name"] for one in shown} == seen
+    assert [one["place"] for one in world.get("/allocations?state=waiting", token=carol)["items"]] == [3, 2, 1]
+    world.ask("GET", "/allocations/in-lab", token=world.other, expect=404)
+    world.ask("DELETE", "/allocations/in-lab", token=carol, expect=204)
+    assert world.get("/allocations/in-lab")["reason"] == "cancelled by carol"
+    _free(world, "m1")
+    assert world.get("/allocations/anywhere")["node"] == "m1"
+
+
 def test_waiting_has_an_end(still_world: World, clock_at) -> None:
     world = _full(still_world, "m1")
     _ask(world, "a", wait_timeout="2h")

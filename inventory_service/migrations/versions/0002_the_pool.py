@@ -295,6 +295,18 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("interface_id", "tag", name=op.f("pk_interface_tag")),
     )
+    op.create_table(
+        "allocation_pool",
+        sa.Column("allocation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("pool_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["allocation_id"], ["allocation.id"], name=op.f("fk_allocation_pool_allocation_id_allocation"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["pool_id"], ["pool.id"], name=op.f("fk_allocation_pool_pool_id_pool"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("allocation_id", "pool_id", name=op.f("pk_allocation_pool")),
+    )
+    with op.batch_alter_table("allocation_pool", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_allocation_pool_pool_id"), ["pool_id"], unique=False)
     with op.batch_alter_table("allocation", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_allocation_state"), type_="check")
         batch_op.create_check_constraint(batch_op.f("ck_allocation_state"), _states("waiting", *_HELD))
@@ -614,6 +626,10 @@ def downgrade() -> None:
         batch_op.drop_column("cpus")
         batch_op.drop_column("pool_id")
 
+    with op.batch_alter_table("allocation_pool", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_allocation_pool_pool_id"))
+
+    op.drop_table("allocation_pool")
     op.drop_table("interface_tag")
     op.drop_table("disk_tag")
     with op.batch_alter_table("address_range", schema=None) as batch_op:
