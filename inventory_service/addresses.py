@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netaddr import IPAddress, IPNetwork
-from sqlalchemy import bindparam, delete, exists, false, func, or_, select, update
+from sqlalchemy import Boolean, bindparam, delete, exists, false, func, literal_column, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -62,20 +62,26 @@ def _check_given(field: str, subnet: Subnet, text: str) -> str:
     return str(address)
 
 
-_interface, _subnet, _address = Interface.__table__.c, Subnet.__table__.c, Address.__table__.c
-_RESERVED = exists().where(
-    _address.subnet_id == _subnet.id, _address.interface_id == _interface.id, _address.kind == "reserved"
-)
+_interface, _subnet = Interface.__table__.c, Subnet.__table__.c
+_HERE = """(subnet.assign OR EXISTS (
+    SELECT 1 FROM address WHERE address.subnet_id = subnet.id AND address.interface_id = interface.id AND address.kind = 'reserved'
+))"""
+_SOMEWHERE = f"""EXISTS (
+    SELECT 1 FROM interface JOIN subnet ON subnet.vlan_id = interface.vlan_id WHERE interface.node_id = node.id AND {_HERE}
+)"""  # noqa: S608 - constants
+GETS_ADDRESSES = literal_column(_SOMEWHERE, Boolean)
+"""Whether a node gets addresses that nobody asked for; as text, because what an UPDATE returns is named without its table
+on SQLite."""
 _PLACES = (
     select(_interface.id, _interface.mac, _subnet.id.label("subnet_id"))
     .join_from(Interface.__table__, Subnet.__table__, _subnet.vlan_id == _interface.vlan_id)
     .where(
         _interface.node_id == bindparam("node"),
-        or_(_subnet.assign, _subnet.name.in_(bindparam("wanted", expanding=True)), _RESERVED),
+        or_(literal_column(_HERE, Boolean), _subnet.name.in_(bindparam("wanted", expanding=True))),
     )
     .order_by(_interface.id, _subnet.id)
 )
-"""Where a node gets addresses; made once and without the ORM, because every allocation asks it."""
+"""Where a node gets addresses."""
 
 
 def assign(session: Session, allocation: Allocation, node: Named, actor: str, wanted: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Table, insert
 from sqlalchemy.orm import Session, make_transient_to_detached
@@ -55,6 +55,19 @@ def existing(session: Session, caller: Caller, name: str) -> Allocation | None:
     return found
 
 
+class Taken(NamedTuple):
+    """An allocation that has just got its node, and what is known of it besides.
+
+    :param zone: the node's, by name, as the pool is
+    :param has_addresses: whether it may hold addresses
+    """
+
+    allocation: Allocation
+    zone: str
+    pool: str
+    has_addresses: bool
+
+
 def take(
     session: Session,
     caller: Caller,
@@ -62,7 +75,7 @@ def take(
     request: Request,
     *more: ColumnElement[bool],
     waiting: Allocation | None = None,
-) -> Allocation | None:
+) -> Taken | None:
     """Take the best node that fits and is free; None when there is none.
 
     :param request: what ``pick.understand`` made of ``wanted``
@@ -86,7 +99,7 @@ def keep(
     *,
     set_name: str | None = None,
     waiting: Allocation | None = None,
-) -> Allocation:
+) -> Taken:
     """Write down whose a node is that was just picked.
 
     :param wanted: with its name and host name
@@ -112,9 +125,11 @@ def keep(
         session.flush()
     record(session, "node.allocated", caller.actor, node=node, allocation=allocation,
            before="ready", verb="allocate", constraints=dict(wanted.constraints))  # fmt: skip
-    assign(session, allocation, node, caller.actor, wanted.addresses)
+    zone, gets_addresses = node.told
+    if gets_addresses or wanted.addresses:
+        assign(session, allocation, node, caller.actor, wanted.addresses)
     touch(session, "allocations")
-    return allocation
+    return Taken(allocation, zone, policy.pool, bool(gets_addresses or wanted.addresses))
 
 
 def make(session: Session, values: dict[str, Any]) -> Allocation:

@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, and_, exists, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
 from inventory_service import quotas, sets
-from inventory_service.allocate import asked, hostname_of, make, name_of, take
+from inventory_service.allocate import Taken, asked, hostname_of, make, name_of, take
 from inventory_service.allocation_requests import complete_credentials, deploy, give_up
 from inventory_service.auth import Caller
 from inventory_service.db import alone, hold, touch
@@ -74,16 +74,16 @@ def acquire(
     wanted: Wanted,
     *more: ColumnElement[bool],
     request: Request | None = None,
-) -> Allocation | None:
+) -> Taken | None:
     """A node now; None when nothing is free that fits.
 
     :param more: what the node has to meet besides
     :param request: what ``understand`` made of ``wanted``, when it was asked already
     """
-    allocation = take(session, caller, wanted, request or understand(session, caller, wanted), *more)
-    if allocation is not None and wanted.deploy:
-        deploy(session, services, allocation, caller.actor)
-    return allocation
+    taken = take(session, caller, wanted, request or understand(session, caller, wanted), *more)
+    if taken is not None and wanted.deploy:
+        deploy(session, services, taken.allocation, caller.actor)
+    return taken
 
 
 def join(
@@ -95,9 +95,11 @@ def join(
     """
     alone(session, _LINE)
     request = understand(session, caller, wanted)
-    allocation = acquire(session, services, caller, wanted, *narrowed(session, services, wanted, request), request=request)
-    if allocation is not None or not could_be(session, wanted, request):
-        return allocation
+    taken = acquire(session, services, caller, wanted, *narrowed(session, services, wanted, request), request=request)
+    if taken is not None:
+        return taken.allocation
+    if not could_be(session, wanted, request):
+        return None
     name = name_of(wanted)
     wanted = replace(wanted, name=name, hostname=hostname_of(wanted, name))
     return _wait(session, services, caller, wanted, request, until, wanted.document())

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, exists, false, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, String, case, exists, false, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from inventory_service import leases, quotas
-from inventory_service.addresses import wanted_constraints
+from inventory_service.addresses import GETS_ADDRESSES, wanted_constraints
 from inventory_service.apart import elsewhere
 from inventory_service.auth import Caller
 from inventory_service.constraints import Constraint, Least, parse, parse_preferences
@@ -31,6 +31,8 @@ from inventory_service.states import Moved, advance_chosen
 from inventory_service.wanted import Wanted
 
 READY = NODE.state == literal_column("'ready'")
+TELL: tuple[ColumnElement[Any], ...] = (literal_column("(SELECT zone.name FROM zone WHERE zone.id = node.zone_id)", String), GETS_ADDRESSES)
+"""What is told of a node that is picked, besides what its row says: the name of its zone, and whether it gets addresses."""
 CLEAR_ROOT = "(unambiguous)"
 """The value of the constraint ``root_disk`` where nobody said which disk."""
 
@@ -166,12 +168,12 @@ def pick(session: Session, request: Request, *more: ColumnElement[bool]) -> Move
     """
     session.flush()
     for one in [request.strictly(), request] if request.preferences else [request]:
-        moved = advance_chosen(session, hold(best(one, *more)), "ready", "allocate")
+        moved = advance_chosen(session, hold(best(one, *more)), "ready", "allocate", *TELL)
         if moved:
             return moved[0]
     if not side_by_side(session) or session.scalar(best(request, *more)) is None:
         return None
-    moved = advance_chosen(session, best(request, *more).with_for_update(of=NODES), "ready", "allocate")
+    moved = advance_chosen(session, best(request, *more).with_for_update(of=NODES), "ready", "allocate", *TELL)
     return moved[0] if moved else None
 
 

@@ -18,7 +18,7 @@ from inventory_service.explain import IN_USE, ByExpression, Together
 from inventory_service.held_names import held_as, taken
 from inventory_service.hostnames import check_hostname
 from inventory_service.models import Allocation, Node
-from inventory_service.pick import READY, Request, best, hold, may_be_picked
+from inventory_service.pick import READY, TELL, Request, best, hold, may_be_picked
 from inventory_service.problems import Invalid, Problem
 from inventory_service.refusals import EVER, refusal, without
 from inventory_service.states import advance_chosen
@@ -93,11 +93,11 @@ def take_set(
     members = [member(wanted, number) for number, _unused in enumerate(ids, 1)]
     if waiting is not None:
         _need_names(session, caller, [one.name or "" for one in members], waiting)
-    moved = {one.id: one for one in advance_chosen(session, select(Node.id).where(Node.id.in_(ids)), "ready", "allocate")}
+    moved = {one.id: one for one in advance_chosen(session, select(Node.id).where(Node.id.in_(ids)), "ready", "allocate", *TELL)}
     made: list[Allocation] = []
     for each, node_id in zip(members, ids, strict=True):
         first = None if made else waiting
-        made.append(keep(session, caller, each, request, moved[node_id], set_name=wanted.each.name, waiting=first))
+        made.append(keep(session, caller, each, request, moved[node_id], set_name=wanted.each.name, waiting=first).allocation)
     if quotas.exceeded(session, caller.user_id, request.policies, {one.pool_id for one in moved.values()}):
         raise quotas.refuse(session, caller.user_id, request.policies)
     return made

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Select, bindparam, literal_column, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, literal_column, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -160,36 +160,43 @@ def advance(
 
 
 class Moved(NamedTuple):
-    """What is known of a node that ``advance_chosen`` moved."""
+    """What is known of a node that ``advance_chosen`` moved.
+
+    :param told: what else the caller asked of it
+    """
 
     id: int
     name: str
     pool_id: int
     cpus: int | None
     memory_bytes: int | None
+    told: tuple[Any, ...] = ()
 
 
 @cache
-def _move(before: str, verb: str) -> ReturningUpdate[Any]:
+def _move(before: str, verb: str, tell: tuple[ColumnElement[Any], ...]) -> ReturningUpdate[Any]:
     """The statement that moves nodes, but for which; made once, because every allocation says it."""
     now: BindParameter[datetime] = bindparam("now")
     return (
         update(NODES)
         .where(NODE.state == literal_column(f"'{before}'"))
         .values(state=TRANSITIONS[before, verb], reason=None, version=NODE.version + 1, idle_since=now, updated_at=now)
-        .returning(NODE.id, NODE.name, NODE.pool_id, NODE.cpus, NODE.memory_bytes)
+        .returning(NODE.id, NODE.name, NODE.pool_id, NODE.cpus, NODE.memory_bytes, *tell)
     )
 
 
-def advance_chosen(session: Session, chosen: Select[int], before: str, verb: str) -> list[Moved]:
+def advance_chosen(
+    session: Session, chosen: Select[int], before: str, verb: str, *tell: ColumnElement[Any]
+) -> list[Moved]:
     """Move the nodes that a query chooses along the table, all in one statement; the caller writes their events.
 
     :param chosen: ids of nodes; what it locks or passes over is its own affair
     :param before: the state that they have to be in
+    :param tell: what else to tell of each; the same ones every time
     :returns: the nodes that moved; none when the query chose none
     """
     picked = select(chosen.cte("picked").c.id)
-    moved = session.execute(_move(before, verb).where(NODE.id.in_(picked)), {"now": clock.now()}).all()
+    moved = session.execute(_move(before, verb, tell).where(NODE.id.in_(picked)), {"now": clock.now()}).all()
     if moved:
         touch(session, "nodes")
-    return [Moved(*one) for one in moved]
+    return [Moved(number, name, pool_id, cpus, memory, tuple(told)) for number, name, pool_id, cpus, memory, *told in moved]

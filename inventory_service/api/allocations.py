@@ -30,7 +30,7 @@ from inventory_service.api.schemas.operations import Operation as OperationOut
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.api.waiting import wait_for
 from inventory_service.db import hold
-from inventory_service.documents.allocation import allocation_document, allocation_documents
+from inventory_service.documents.allocation import allocation_document, allocation_documents, taken_document
 from inventory_service.documents.operation import operation_document
 from inventory_service.durations import LEASE_RULE
 from inventory_service.images import find_image
@@ -97,10 +97,13 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
             held = existing(session, who, wanted.name) if wanted.name else None
             if held is not None:
                 return _shown(session, held), 200
-            allocation = line.acquire(session, parts, who, asked, *narrowing)
-            if allocation is None:
+            taken = line.acquire(session, parts, who, asked, *narrowing)
+            if taken is None:
                 raise NoneLeft
-            return _shown(session, allocation), 201
+            if wanted.deploy or taken.has_addresses:
+                return _shown(session, taken.allocation), 201
+            show_version(taken.allocation)
+            return taken_document(taken, who.user), 201
     if wanted.wait:
         with suppress(NoneLeft), parts.database.write() as session:
             held = existing(session, who, wanted.name) if wanted.name else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from inventory_service.allocate import Taken
 from inventory_service.documents.networks import addresses_by_allocation
 from inventory_service.models import Allocation, Node, Operation, Pool, User, Zone
 from inventory_service.queue_orders import places
@@ -40,37 +41,7 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
     addresses = addresses_by_allocation(session, [one.id for one in allocations])
     line = places(session, [one.id for one in allocations if one.state == "waiting"])
     return [
-        {
-            "name": one.name,
-            "set": one.set_name,
-            "user": user,
-            "node": one.node_name,
-            "state": one.state,
-            "image": one.image,
-            "hostname": one.hostname,
-            "address": one.address,
-            "ssh_user": one.ssh_user,
-            "host_keys": one.host_keys,
-            "addresses": addresses.get(one.id, []),
-            "note": one.note,
-            "annotations": one.annotations,
-            "zone": zone,
-            "pool": pool,
-            "constraints": one.constraints,
-            "root_disk": one.root_disk,
-            "operation": operation,
-            "created_at": one.created_at,
-            "activated_at": one.activated_at,
-            "released_at": one.released_at,
-            "reason": one.reason,
-            "place": line.get(one.id),
-            "queued_at": one.queued_at,
-            "wait_until": one.wait_until if one.state == "waiting" else None,
-            "held_since": one.held_since,
-            "expires_at": one.expires_at,
-            "expired": one.expired_at is not None,
-            "version": one.version,
-        }
+        _document(one, user, zone, pool, operation, addresses.get(one.id, []), line.get(one.id))
         for one in allocations
         for user, zone, pool, operation in [besides[one.id]]
     ]
@@ -79,3 +50,50 @@ def allocation_documents(session: Session, allocations: Sequence[Allocation]) ->
 def allocation_document(session: Session, allocation: Allocation) -> dict[str, Any]:
     """One allocation."""
     return allocation_documents(session, [allocation])[0]
+
+
+def taken_document(taken: Taken, user: str) -> dict[str, Any]:
+    """An allocation of this user's that has just got its node: without addresses, and with no operation yet."""
+    return _document(taken.allocation, user, taken.zone, taken.pool, None, [], None)
+
+
+def _document(
+    one: Allocation,
+    user: str,
+    zone: str | None,
+    pool: str | None,
+    operation: str | None,
+    addresses: Sequence[Mapping[str, Any]],
+    place: int | None,
+) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "set": one.set_name,
+        "user": user,
+        "node": one.node_name,
+        "state": one.state,
+        "image": one.image,
+        "hostname": one.hostname,
+        "address": one.address,
+        "ssh_user": one.ssh_user,
+        "host_keys": one.host_keys,
+        "addresses": addresses,
+        "note": one.note,
+        "annotations": one.annotations,
+        "zone": zone,
+        "pool": pool,
+        "constraints": one.constraints,
+        "root_disk": one.root_disk,
+        "operation": operation,
+        "created_at": one.created_at,
+        "activated_at": one.activated_at,
+        "released_at": one.released_at,
+        "reason": one.reason,
+        "place": place,
+        "queued_at": one.queued_at,
+        "wait_until": one.wait_until if one.state == "waiting" else None,
+        "held_since": one.held_since,
+        "expires_at": one.expires_at,
+        "expired": one.expired_at is not None,
+        "version": one.version,
+    }
