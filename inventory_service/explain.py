@@ -69,39 +69,42 @@ def _bit(index: int) -> int:
     return 1 << (index + _OWN_BITS)
 
 
-def _missing(one: Constraint) -> Any:
-    """How far a node is from meeting a constraint: 0 when it does, a part of the amount, or 1 for what has no amount."""
-    part: Any = literal(1.0)
-    if one.quantity is not None:
-        column = func.coalesce(one.quantity.column, 0)
-        least, most = one.quantity.least, one.quantity.most
-        parts = [((column < least), (least - column) / cast(literal(least), Float))] if least is not None else []
-        if most is not None:
-            parts.append(((column > most), (column - most) / cast(literal(most), Float)))
-        part = case(*parts, else_=1.0)
-    return case((one.condition, 0.0), else_=part)
-
-
 def _judged(request: Request) -> CTE:
+    """Of each node what it fails, which is found out once, and the amounts that constraints are about."""
     fails: list[Any] = [
         case((READY, 0), else_=_STATE),
         case((NODE.locked.is_(False), 0), else_=_LOCKED),
         case((READY | IN_USE, 0), else_=_GONE),
         *(case((one.condition, 0), else_=_bit(index)) for index, one in enumerate(request.constraints)),
     ]
-    missing = reduce(add, (_missing(one) for one in request.constraints)) if request.constraints else literal(0.0)
-    query = select(NODE.id, NODE.cost, reduce(add, fails).label("bits"), missing.label("missing")).where(*request.visible)
+    amounts = {one.quantity.column.key: one.quantity.column for one in request.constraints if one.quantity is not None}
+    has = [func.coalesce(column, 0).label(f"has_{name}") for name, column in amounts.items()]
+    query = select(NODE.id, NODE.cost, reduce(add, fails).label("bits"), *has).where(*request.visible)
     return query.cte("judged").prefix_with("MATERIALIZED")
+
+
+def _missing(judged: CTE, index: int, one: Constraint) -> Any:
+    """How far a node is from meeting a constraint: 0 when it does, a part of the amount, or 1 for what has no amount."""
+    part: Any = literal(1.0)
+    if one.quantity is not None:
+        has = judged.c[f"has_{one.quantity.column.key}"]
+        least, most = one.quantity.least, one.quantity.most
+        parts = [((has < least), (least - has) / cast(literal(least), Float))] if least is not None else []
+        if most is not None:
+            parts.append(((has > most), (has - most) / cast(literal(most), Float)))
+        part = case(*parts, else_=1.0)
+    return case((judged.c.bits.bitwise_and(_bit(index)) == 0, 0.0), else_=part)
 
 
 def judge(session: Session, request: Request) -> Verdicts:
     """Judge all nodes that the caller may see, in one statement."""
     judged = _judged(request)
     groups = select(literal(0).label("what"), judged.c.bits, func.count().label("id")).group_by(judged.c.bits)
+    missing = [_missing(judged, index, one) for index, one in enumerate(request.constraints)]
     near = (
         select(literal(1).label("what"), judged.c.bits, judged.c.id)
         .where(judged.c.bits >= _bit(0), judged.c.bits.bitwise_and(_LOCKED | _GONE) == 0)
-        .order_by(judged.c.missing, judged.c.bits.bitwise_and(_STATE), judged.c.cost, judged.c.id)
+        .order_by(reduce(add, missing, literal(0.0)), judged.c.bits.bitwise_and(_STATE), judged.c.cost, judged.c.id)
         .limit(NEAREST)
         .subquery()
     )
