@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from inventory_service.config import SettingsError, load
+from inventory_service.config import Settings, SettingsError, load
 from inventory_service.db import newest_revision
 from inventory_service.tls import ensure_certificates
 from inventory_service.vault import Vault, VaultError, create_key_file
@@ -135,3 +135,8 @@ def test_command_line(tmp_path: Path) -> None:
     assert json.loads(_run(tmp_path, "config", "show"))["lease_seconds"] == 30
     for command in ("serve", "init", "token create", "db upgrade", "openapi"):
         assert "Usage" in _run(tmp_path, *command.split(), "--help")
+
+
+def test_every_setting_is_in_the_operations_guide() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "operations-guide.md").read_text(encoding="utf-8")
+    assert [name for name in Settings.model_fields if f"`{name}`" not in guide] == []
