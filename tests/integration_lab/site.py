@@ -70,7 +70,7 @@ class LabSite:
         self.boot_variables: dict[str, Any] = {
             "boot_server_interface": self.interface, "boot_server_name": mark,
             "boot_server_directory": str(directory / "boot_server"),
-            "boot_server_www_directory": str(directory / "www"), "boot_server_service_url": ""}
+            "boot_server_www_directory": str(directory / "www"), "boot_server_service_url": "", "boot_server_token_file": ""}
 
     def play(self, playbook: str, variables: dict[str, Any], *options: str) -> Run:
         """Runs one of the collection's playbooks."""
