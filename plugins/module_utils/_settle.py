@@ -10,12 +10,16 @@ import os
 import time
 import typing as t
 
+from ansible_collections.metalpool.core.plugins.module_utils._device_news import DeviceNews
 from ansible_collections.metalpool.core.plugins.module_utils._disks import list_disks
 from ansible_collections.metalpool.core.plugins.module_utils._run import read_text, run
 
 # The ephemeral OS starts its drivers beside the check-in and waits for them with this program.
 OWN_PROGRAM = "/usr/lib/metalpool/settle"
 QUIET_SECONDS = 0.5
+NVME_PAUSE = 0.1
+LONGEST_SILENCE = 1.0
+"""What is waited for is looked at again after so long, though the kernel said nothing: a serial number may come later than its disk."""
 NVME_ON_ITS_WAY = ("new", "resetting", "connecting")
 
 
@@ -27,13 +31,16 @@ def settle(limit_seconds: float = 60) -> None:
     elif os.path.exists("/run/udev/control"):
         run(["udevadm", "settle", f"--timeout={int(limit_seconds)}"], limit_seconds + 5)
     seen, since = None, time.monotonic()
-    while time.monotonic() < end:
-        now = sorted(os.listdir("/sys/block"))
-        if now != seen or _nvme_is_starting():
-            seen, since = now, time.monotonic()
-        elif time.monotonic() - since >= QUIET_SECONDS:
-            return
-        time.sleep(0.1)
+    with DeviceNews("block") as news:
+        while time.monotonic() < end:
+            now, starting = sorted(os.listdir("/sys/block")), _nvme_is_starting()
+            if now != seen or starting:
+                seen, since = now, time.monotonic()
+            quiet = time.monotonic() - since
+            if quiet >= QUIET_SECONDS:
+                return
+            # A controller that starts tells nobody.
+            news.wait(NVME_PAUSE if starting else QUIET_SECONDS - quiet)
 
 
 def await_disk(name: str, limit_seconds: float) -> None:
@@ -42,10 +49,11 @@ def await_disk(name: str, limit_seconds: float) -> None:
     After the time, settles and waits once more as :func:`await_disks`.
     """
     end = time.monotonic() + limit_seconds
-    while time.monotonic() < end:
-        if name.startswith("/") or any(disk.is_called(name) for disk in list_disks()):
-            return
-        time.sleep(0.3)
+    with DeviceNews("block") as news:
+        while time.monotonic() < end:
+            if name.startswith("/") or any(disk.is_called(name) for disk in list_disks()):
+                return
+            news.wait(LONGEST_SILENCE)
     await_disks([name], limit_seconds)
 
 
@@ -57,12 +65,13 @@ def await_disks(names: t.Sequence[str], limit_seconds: float) -> list[str]:
     settle()
     end = time.monotonic() + limit_seconds
     wanted = [name for name in names if name != "all" and not name.startswith("/")]
-    while True:
-        disks = list_disks()
-        missing = [name for name in wanted if not any(disk.is_called(name) for disk in disks)]
-        if not missing or time.monotonic() >= end:
-            return missing
-        time.sleep(0.5)
+    with DeviceNews("block") as news:
+        while True:
+            disks = list_disks()
+            missing = [name for name in wanted if not any(disk.is_called(name) for disk in disks)]
+            if not missing or time.monotonic() >= end:
+                return missing
+            news.wait(LONGEST_SILENCE)
 
 
 def _nvme_is_starting() -> bool:
