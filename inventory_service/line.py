@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -30,11 +31,11 @@ from inventory_service.models import NODE, Allocation, AllocationPool, Node, Poo
 from inventory_service.offers import offers
 from inventory_service.pick import Request, fits, may_be_picked, understand
 from inventory_service.policies import Policies, policies_of
-from inventory_service.problems import Conflict, Invalid, NotFound, Overtaken
+from inventory_service.problems import Conflict, Invalid, NotFound, Overtaken, QuotaUsedUp
 from inventory_service.queue_orders import QUEUE_ORDERS, WAITING
 from inventory_service.refusals import EVER, in_use, without
 from inventory_service.services import Services
-from inventory_service.sets import member, named, take_set
+from inventory_service.sets import forgotten_on_failure, member, named, take_set
 from inventory_service.wanted import Wanted, WantedSet
 from inventory_service.where import narrowed
 
@@ -119,8 +120,9 @@ def acquire_set(
     :param request: what ``understand`` made of it; the rest as in ``take_set``
     """
     taken = take_set(session, caller, wanted, request, *more, waiting=waiting)
-    for one in taken if wanted.each.deploy else ():
-        deploy(session, services, one, caller.actor)
+    with forgotten_on_failure(session, taken, waiting):
+        for one in taken if wanted.each.deploy else ():
+            deploy(session, services, one, caller.actor)
     return taken
 
 
@@ -132,7 +134,10 @@ def join_set(
     alone(session, _LINE)
     request = understand(session, caller, wanted.each, wanted.least)
     narrowing = narrowed(session, services, wanted.each, request)
-    taken = acquire_set(session, services, caller, wanted, request, *narrowing)
+    taken: list[Allocation] = []
+    # More than the user may hold now; those who wait for their quota wait as well.
+    with suppress(QuotaUsedUp), session.begin_nested():
+        taken = acquire_set(session, services, caller, wanted, request, *narrowing)
     if taken or not could_be(session, wanted, request):
         return taken
     wanted = named(wanted)

@@ -6,10 +6,11 @@ transaction ends, so that the same user's requests at the same moment are counte
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session, joinedload
 
 from inventory_service.constraints import Constraint
@@ -19,6 +20,7 @@ from inventory_service.offers import offer_user
 from inventory_service.policies import Amount, Policies
 from inventory_service.problems import QuotaUsedUp
 
+_SIZES = select(NODE.id, NODE.pool_id, NODE.cpus, NODE.memory_bytes)
 _HOLDS = Allocation.state.not_in(("released", "waiting"))
 _NOTHING = Amount(0, 0, 0)
 
@@ -83,16 +85,43 @@ def could_ever(policies: Policies, count: int = 1) -> list[Constraint]:
     ]
 
 
-def exceeded(session: Session, user_id: int, policies: Policies, pool_ids: Collection[int]) -> bool:
-    """Whether the user holds more of these pools than a quota allows: several that were taken at once may be too much."""
+def affordable(session: Session, user_id: int, policies: Policies, ids: Sequence[int]) -> list[int]:
+    """Those of several nodes that the user may have together, the first ones first: ``limits`` looks at each alone."""
+    limited = {pool_id: quota.document() for pool_id, _pool, quota in _limited(policies)}
+    if not limited:
+        return list(ids)
     used = usage(session, [user_id])
-    for pool_id, _pool, quota in _limited(policies):
-        held = used.get((user_id, pool_id), _NOTHING).document()
-        if pool_id in pool_ids and any(
-            most is not None and (held[what] or 0) > most for what, most in quota.document().items()
-        ):
-            return True
-    return False
+    sums = {pool_id: used.get((user_id, pool_id), _NOTHING).document() for pool_id in limited}
+    known = {row.id: row for row in session.execute(_SIZES.where(NODE.id.in_(ids)))}
+    found = []
+    for node_id in ids:
+        node = known[node_id]
+        more = {"nodes": 1, "cpus": node.cpus or 0, "memory_bytes": node.memory_bytes or 0}
+        together = {what: (sums[node.pool_id][what] or 0) + much for what, much in more.items()} if node.pool_id in limited else {}
+        if all((most := limited[node.pool_id][what]) is None or much <= most for what, much in together.items()):
+            found.append(node_id)
+            sums[node.pool_id] = dict(together)
+    return found
+
+
+def most_ever(session: Session, policies: Policies, conditions: Sequence[ColumnElement[bool]], enough: int) -> int:
+    """How many of the nodes that meet the conditions a user who held nothing might have together: no more than that, as
+    far as each sum alone tells.
+
+    :param enough: no more are counted
+    """
+    limited = {pool_id: quota for pool_id, _pool, quota in _limited(policies)}
+    elsewhere = select(NODE.id).where(*conditions, NODE.pool_id.not_in(limited)).limit(enough).subquery()
+    count = session.scalar(select(func.count()).select_from(elsewhere)) or 0
+    for pool_id, quota in limited.items():
+        most = enough if quota.nodes is None else min(enough, quota.nodes)
+        for column, limit in ((NODE.cpus, quota.cpus), (NODE.memory_bytes, quota.memory_bytes)):
+            size = func.coalesce(column, 0)
+            smallest = session.scalars(select(size).where(*conditions, NODE.pool_id == pool_id).order_by(size).limit(enough))
+            sums = list(accumulate(smallest))
+            most = min(most, sum(limit is None or one <= limit for one in sums))
+        count += most
+    return min(count, enough)
 
 
 def refuse(session: Session, user_id: int, policies: Policies) -> QuotaUsedUp:

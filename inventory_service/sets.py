@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -90,17 +91,35 @@ def take_set(
     ids = _held_ids(session, wanted, request, more)
     if not ids:
         return []
+    ids = quotas.affordable(session, caller.user_id, request.policies, ids)
+    if len(ids) < wanted.least:
+        raise quotas.refuse(session, caller.user_id, request.policies)
     members = [member(wanted, number) for number, _unused in enumerate(ids, 1)]
     if waiting is not None:
         _need_names(session, caller, [one.name or "" for one in members], waiting)
     moved = {one.id: one for one in advance_chosen(session, select(Node.id).where(Node.id.in_(ids)), "ready", "allocate", *TELL)}
     made: list[Allocation] = []
-    for each, node_id in zip(members, ids, strict=True):
-        first = None if made else waiting
-        made.append(keep(session, caller, each, request, moved[node_id], set_name=wanted.each.name, waiting=first).allocation)
-    if quotas.exceeded(session, caller.user_id, request.policies, {one.pool_id for one in moved.values()}):
-        raise quotas.refuse(session, caller.user_id, request.policies)
+    with forgotten_on_failure(session, made, waiting):
+        for each, node_id in zip(members, ids, strict=True):
+            first = None if made else waiting
+            made.append(keep(session, caller, each, request, moved[node_id], set_name=wanted.each.name, waiting=first).allocation)
     return made
+
+
+@contextmanager
+def forgotten_on_failure(session: Session, made: Sequence[Allocation], waiting: Allocation | None) -> Iterator[None]:
+    """When this fails, the session forgets the allocations that were made: whoever rolls back to a savepoint goes on with
+    a session that knows no row that is not there, and the database may give their numbers again.
+
+    :param waiting: the one among them that was there before
+    """
+    try:
+        yield
+    except BaseException:
+        for one in made:
+            if one is not waiting:
+                session.expunge(one)
+        raise
 
 
 def _need_names(session: Session, caller: Caller, names: Sequence[str], waiting: Allocation) -> None:
@@ -188,16 +207,17 @@ def could_be(session: Session, wanted: WantedSet, request: Request) -> bool:
     alone_in_pool = [*at_all.constraints, *quotas.could_ever(request.policies, wanted.least)]
     at_all = replace(at_all, constraints=alone_in_pool)
     same = places("same", wanted.same)
-    if same:
-        return _most_in_one(session, at_all, same, EVER) >= wanted.least
-    enough = select(Node.id).where(*at_all.conditions, EVER).limit(wanted.least).subquery()
-    return session.scalar(select(func.count()).select_from(enough)) == wanted.least
+    if same and _most_in_one(session, at_all, same, EVER) < wanted.least:
+        return False
+    return quotas.most_ever(session, request.policies, [*at_all.conditions, EVER], wanted.least) == wanted.least
 
 
 def why_no_set(
     session: Session, caller: Caller, wanted: WantedSet, request: Request, by_expression: ByExpression | None
 ) -> Problem:
     """The answer to a request for a set that cannot be met now."""
+    if not could_be(session, wanted, request) and could_be(session, wanted, replace(without(request, "quota"), policies={})):
+        return quotas.refuse(session, caller.user_id, request.policies)
     same = places("same", wanted.same)
     together = None
     if same:

@@ -20,6 +20,7 @@ from inventory_service.documents.operation import operation_document
 from inventory_service.images import find_image
 from inventory_service.models import Allocation
 from inventory_service.pick import understand
+from inventory_service.problems import QuotaUsedUp
 from inventory_service.set_requests import find_set, release_set
 from inventory_service.sets import check_set, existing_set, why_no_set
 from inventory_service.wanted import Wanted, WantedSet
@@ -53,8 +54,9 @@ def acquire_set(wanted: AllocationSetIn) -> tuple[dict[str, Any], int]:
     asked = WantedSet(each, wanted.count, wanted.min_count or wanted.count, wanted.same)
     check_set(asked)
     search = Search(parts, who, each, wanted.count, whole=bool(wanted.same or wanted.spread))
+    not_now = (NoneLeft, QuotaUsedUp) if wanted.wait else (NoneLeft,)
     for narrowing in search.narrowings():
-        with suppress(NoneLeft), parts.database.write() as session:
+        with suppress(*not_now), parts.database.write() as session:
             request = understand(session, who, each, asked.least)
             held = existing_set(session, who, wanted.name, wanted.count) if wanted.name else []
             if held:

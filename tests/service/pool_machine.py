@@ -167,7 +167,7 @@ class PoolMachine(RuleBasedStateMachine):
         if wait is not None:
             body["wait_timeout"] = say_duration(timedelta(seconds=wait))
         answer = self._post(wish.user, body, f"key-{name}")
-        expected = self.model.join(name, wish, wait)
+        expected = self.model.join([name], wish, wait)
         if expected not in (OK, None):
             self._refused(answer, expected)
             return
@@ -178,18 +178,26 @@ class PoolMachine(RuleBasedStateMachine):
         else:
             assert (document["state"], document["place"]) == ("waiting", len(self.model.line))
 
-    @rule(wish=wishes, count=st.sampled_from((2, 2, 3)))
-    def acquire_a_set(self, wish: Wish, count: int) -> None:
+    @rule(wish=wishes, count=st.sampled_from((2, 2, 3)), wait=st.sampled_from((0, None, None, HOUR)))
+    def acquire_a_set(self, wish: Wish, count: int, wait: int | None) -> None:
+        """For nodes now (0), or for a place in line, for ever (None) or for so many seconds."""
         name = next(self.names)
-        body = self._body(name, wish) | {"count": count}
+        body = self._body(name, wish) | {"count": count, "wait": wait != 0}
+        if wait:
+            body["wait_timeout"] = say_duration(timedelta(seconds=wait))
         answer = self._post(wish.user, body, f"key-{name}", "/allocation-sets")
         names = [f"{name}-{number}" for number in range(1, count + 1)]
-        expected = self.model.acquire_set(names, wish)
-        if expected != OK:
+        expected = self.model.acquire_set(names, wish) if wait == 0 else self.model.join(names, wish, wait)
+        if expected not in (OK, None):
             self._refused(answer, expected)
             return
-        assert answer.status_code == 201, answer.text
-        assert [(one["name"], one["node"]) for one in answer.get_json()["items"]] == [
+        assert answer.status_code == (201 if expected == OK else 202), answer.text
+        document = answer.get_json()
+        if expected is None:
+            assert [(one["name"], one["node"]) for one in document["items"]] == [(names[0], None)]
+            assert document["place"] == len(self.model.line)
+            return
+        assert [(one["name"], one["node"]) for one in document["items"]] == [
             (one, self.model.held[one].node.name) for one in names
         ]
 

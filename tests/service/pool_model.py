@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from tests.service.pool_model_nodes import BROKEN, HELD, READY, RELEASING, STUCK, ModelNode, ModelPool
 
@@ -49,11 +50,15 @@ class ModelAllocation:
 
 @dataclass
 class ModelWaiting:
-    """Who stands in line, until ``until``."""
+    """Who stands in line, until ``until``: for one node, or for as many as there are names, whose first stands there for all."""
 
-    name: str
+    names: list[str]
     wish: Wish
     until: float | None
+
+    @property
+    def name(self) -> str:
+        return self.names[0]
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,9 @@ class Model:
         """Why a wish gets nothing."""
         if not any(self.fits(wish, node) for node in self.nodes) and any(self._is(wish, node) for node in self.nodes):
             return LEASE
+        ever = sum(self.fits(wish, node) for node in self.nodes)
+        if count > 1 and ever >= count > self._most_ever(wish, count):
+            return QUOTA
         free = [node for node in self.nodes if node.state == READY and self.fits(wish, node)]
         has_quotas = any(user in (wish.user, None) for _pool, user in self.limits)
         return QUOTA if has_quotas and len(free) >= count else NOTHING
@@ -123,22 +131,34 @@ class Model:
         found = self.best(wish, len(names))[: len(names)]
         if len(found) < len(names):
             return self.refusal(wish, len(names))
-        for pool in {node.pool for node in found}:
-            cpus = [node.cpus for node in found if node.pool == pool]
-            if not self._within(wish.user, pool, len(cpus), sum(cpus)):
-                return QUOTA
+        if not self._may_have(wish, found):
+            return QUOTA
         for name, node in zip(names, found, strict=True):
             self._take(name, wish, node)
         return OK
 
-    def join(self, name: str, wish: Wish, wait: int | None) -> str | None:
-        """A node now, else a place in line (None), else the reason why there could never be one."""
-        answer = self.acquire(name, wish)
-        if answer == OK or not any(self.fits(wish, node) and self._room(wish, node, alone=True) for node in self.nodes):
+    def _may_have(self, wish: Wish, nodes: list[ModelNode]) -> bool:
+        """Whether the quotas allow these nodes together."""
+        by_pool = {pool: [node.cpus for node in nodes if node.pool == pool] for pool in self.pools}
+        return all(self._within(wish.user, pool, len(cpus), sum(cpus)) for pool, cpus in by_pool.items() if cpus)
+
+    def join(self, names: list[str], wish: Wish, wait: int | None) -> str | None:
+        """Nodes now, else a place in line (None), else the reason why there could never be so many."""
+        answer = self.acquire(names[0], wish) if len(names) == 1 else self.acquire_set(names, wish)
+        if answer == OK or self._most_ever(wish, len(names)) < len(names):
             return answer
-        self.line.append(ModelWaiting(name, wish, None if wait is None else self.now + wait))
+        self.line.append(ModelWaiting(names, wish, None if wait is None else self.now + wait))
         self.events["allocation.waiting"] += 1
         return None
+
+    def _most_ever(self, wish: Wish, count: int) -> int:
+        """How many nodes a wish could have at once, if all were free and the user held nothing."""
+        total = 0
+        for pool in self.pools:
+            nodes = [node for node in self.nodes if node.pool == pool and self.fits(wish, node)]
+            sizes = sorted(node.cpus for node in nodes if self._room(wish, node, count, alone=True))
+            total += sum(self._within(wish.user, pool, 0, cpus, alone=True) for cpus in accumulate(sizes))
+        return total
 
     def _take(self, name: str, wish: Wish, node: ModelNode) -> None:
         node.state, node.used = HELD, self.now
@@ -205,15 +225,18 @@ class Model:
     def _serve(self, node: ModelNode | None, users: Collection[str] = ()) -> None:
         """The first in line whom a node fits that became free gets it; users who got more room choose among all."""
         for one in list(self.line):
-            found = self.best(one.wish)
-            if one.wish.user in users and found:
-                self._from_line(one, found[0])
-            elif node in found:
-                self._from_line(one, node)
+            count = len(one.names)
+            found = self.best(one.wish, count)
+            if one.wish.user not in users and node not in found:
+                continue
+            chosen = [node] if count == 1 and one.wish.user not in users and node is not None else found[:count]
+            if len(chosen) == count and self._may_have(one.wish, chosen):
+                self._from_line(one, chosen)
 
-    def _from_line(self, one: ModelWaiting, node: ModelNode) -> None:
+    def _from_line(self, one: ModelWaiting, nodes: list[ModelNode]) -> None:
         self.line.remove(one)
-        self._take(one.name, one.wish, node)
+        for name, node in zip(one.names, nodes, strict=True):
+            self._take(name, one.wish, node)
 
     def keep_time(self) -> None:
         """Everything that is due at this moment."""
@@ -253,5 +276,10 @@ class Model:
         return [node for node in self.nodes if node.state in states]
 
     def waits_in_vain(self) -> Iterator[str]:
-        """Who stands in line beside a free node that would do: nobody ever may."""
-        return (one.name for one in self.line if self.best(one.wish))
+        """Who stands in line beside free nodes that would do: nobody ever may, but for a set for which another choice of
+        nodes became better by a node that went, and is within a quota: that is found by the next look at the whole line."""
+        for one in self.line:
+            found = self.best(one.wish, len(one.names))[: len(one.names)]
+            limited = len(one.names) > 1 and any(user in (one.wish.user, None) for _pool, user in self.limits)
+            if len(found) == len(one.names) and not limited:
+                yield one.name

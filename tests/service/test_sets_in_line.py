@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from inventory_service import line
+from inventory_service.allocation_requests import deploy
 from inventory_service.line import catch_up
+from inventory_service.problems import Conflict
 from tests.service.full_pool import free as _free
 from tests.service.full_pool import full as _full
 from tests.service.full_pool import line as _line
@@ -120,7 +124,7 @@ def test_what_could_never_be_does_not_wait(still_world: World) -> None:
     refused = _set(world, same="zone", expect=409)
     assert "of one zone at most 0 fit now, and 1 at best" in refused["detail"]
     world.ask("PUT", "/quotas/default/alice", {"nodes": 1})
-    assert _set(world, expect=409)["type"] == "nothing-fits"
+    assert _set(world, expect=409)["type"] == "quota-used-up"
     assert _set(world, wait_timeout="soon", expect=422)["field"] == "wait_timeout"
     assert _line(world) == {}
 
@@ -139,12 +143,50 @@ def test_one_waits_for_ones_quota_too(still_world: World) -> None:
 
 def test_the_quota_of_all_together_is_kept(still_world: World) -> None:
     world = _full(still_world, "m1", "m2", cpus=4)
-    world.ask("PUT", "/quotas/default/alice", {"cpus": 6})
+    world.ask("PUT", "/quotas/default/alice", {"cpus": 8})
     _set(world)
+    world.ask("PUT", "/quotas/default/alice", {"cpus": 6})
     _free(world, "m1", "m2")
     assert _held(world, "web") == {"web-1": None}
     world.ask("PUT", "/quotas/default/alice", {"cpus": 8})
     assert set(_held(world, "web").values()) == {"m1", "m2"}
+
+
+def test_what_all_together_could_never_be_within_the_quota_does_not_wait(still_world: World) -> None:
+    world = still_world
+    for name in ("m1", "m2", "m3"):
+        world.ready_node(name, cpus=4)
+    world.ask("PUT", "/quotas/default/alice", {"cpus": 7})
+    assert _set(world, expect=409)["type"] == "quota-used-up"
+    world.ask("PUT", "/quotas/default/alice", {"cpus": 8})
+    world.acquire("mine", image=None, deploy=False)
+    assert _set(world)["place"] == 1
+    assert _set(world, "few", count=3, min_count=1, expect=201)["items"][0]["node"]
+    assert len(_held(world, "few")) == 1
+    world.ask("PUT", "/quotas/default/alice", {"cpus": None})
+    assert _line(world) == {"web-1": 1}
+
+
+def test_a_set_that_fails_half_way_leaves_nothing_and_the_next_one_is_served(still_world: World) -> None:
+    world = _full(still_world, "m1", "m2")
+    world.image()
+    login = {"password_hash": "$6$" + "a" * 20}
+    for name in ("a", "b"):
+        _set(world, name, image="debian-12", deploy=True, credentials=login, constraints={"mem": "1G" if name == "a" else "2G"})
+    asked: list[str] = []
+
+    def broken_once(session: Any, services: Any, allocation: Any, *more: Any, **named: Any) -> Any:
+        """The second deploy fails after the first one was asked for."""
+        asked.append(allocation.name)
+        if asked == ["a-1", "a-2"]:
+            raise Conflict("something is in the way")
+        return deploy(session, services, allocation, *more, **named)
+
+    with patch.object(line, "deploy", broken_once):
+        _free(world, "m1", "m2")
+    assert asked == ["a-1", "a-2", "b-1", "b-2"]
+    assert set(_held(world, "b").values()) == {"m1", "m2"}
+    assert _line(world) == {"a-1": 1}
 
 
 @pytest.mark.parametrize("path", ["/allocation-sets/web", "/allocations/web-1"])
