@@ -31,7 +31,10 @@ from inventory_service.states import Moved, advance_chosen
 from inventory_service.wanted import Wanted
 
 READY = NODE.state == literal_column("'ready'")
-TELL: tuple[ColumnElement[Any], ...] = (literal_column("(SELECT zone.name FROM zone WHERE zone.id = node.zone_id)", String), GETS_ADDRESSES)
+TELL: tuple[ColumnElement[Any], ...] = (
+    literal_column("(SELECT zone.name FROM zone WHERE zone.id = node.zone_id)", String).label("zone"),
+    GETS_ADDRESSES.label("gets_addresses"),
+)
 """What is told of a node that is picked, besides what its row says: the name of its zone, and whether it gets addresses."""
 CLEAR_ROOT = "(unambiguous)"
 """The value of the constraint ``root_disk`` where nobody said which disk."""

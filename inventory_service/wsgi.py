@@ -41,4 +41,6 @@ def create() -> APIFlask:
     # What is there now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
+    # What requests make is gone with them, and a list makes tens of thousands of dictionaries: cycles can wait.
+    gc.set_threshold(10_000, 20, 20)
     return app

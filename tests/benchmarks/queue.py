@@ -14,6 +14,9 @@ from tests.service.world import Work
 class _Rack:
     """What ``Work`` needs of a world, over HTTP."""
 
+    engine = None
+    """It runs in the service's own process."""
+
     def __init__(self, pool: Pool) -> None:
         self.settings, self._service = pool.settings, pool.service
         self._admin = self._service.token
