@@ -1,7 +1,7 @@
 """The line to wait in: who asked when nothing was free gets the first node that fits, as soon as there is one.
 
 A node that becomes ready goes to the first in line that it fits, in the transaction that made it ready: before that is
-committed, ``serve`` looks at what it set free (``offers``). So a ready node is one that nobody in line can use, and a new
+committed, ``serve`` looks at what it set free (``offers``). So a ready node is one that nobody in line can use yet, and a new
 request that takes it overtakes nobody.
 
 A set stands in line as one: it gets all of its nodes in the transaction in which the last of them becomes ready. Until
@@ -12,34 +12,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, insert, literal, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from inventory_service import quotas, sets
-from inventory_service.allocate import Taken, asked, hostname_of, make, name_of, take
-from inventory_service.allocation_requests import complete_credentials, deploy, give_up
+from inventory_service.allocate import take
+from inventory_service.allocation_requests import deploy, give_up
+from inventory_service.asking import LINE, acquire_set
 from inventory_service.auth import Caller
 from inventory_service.db import alone, hold, touch
-from inventory_service.events import record
-from inventory_service.models import NODE, Allocation, AllocationPool, Node, Pool, User
+from inventory_service.models import NODE, Allocation, Node, Pool, User
 from inventory_service.offers import offers
-from inventory_service.pick import Request, fits, may_be_picked, understand
+from inventory_service.pick import fits, may_be_picked, understand
 from inventory_service.policies import Policies, policies_of
-from inventory_service.problems import Conflict, Invalid, NotFound, Overtaken, QuotaUsedUp
+from inventory_service.problems import Conflict, Invalid, NotFound, Overtaken
 from inventory_service.queue_orders import QUEUE_ORDERS, WAITING
-from inventory_service.refusals import EVER, in_use, without
 from inventory_service.services import Services
-from inventory_service.sets import forgotten_on_failure, member, named, take_set
 from inventory_service.wanted import Wanted, WantedSet
 from inventory_service.where import narrowed
 
-_LINE = "line"
 _OWN = ("name", "hostname", "note", "annotations")
 """What two requests for the same thing may differ in."""
 
@@ -68,146 +62,13 @@ def watch_offers(services: Services) -> None:
     services.database.before_commit = partial(_serve_offers, services)
 
 
-def acquire(
-    session: Session,
-    services: Services,
-    caller: Caller,
-    wanted: Wanted,
-    *more: ColumnElement[bool],
-    request: Request | None = None,
-) -> Taken | None:
-    """A node now; None when nothing is free that fits.
-
-    :param more: what the node has to meet besides
-    :param request: what ``understand`` made of ``wanted``, when it was asked already
-    """
-    taken = take(session, caller, wanted, request or understand(session, caller, wanted), *more)
-    if taken is not None and wanted.deploy:
-        deploy(session, services, taken.allocation, caller.actor)
-    return taken
-
-
-def join(
-    session: Session, services: Services, caller: Caller, wanted: Wanted, until: datetime | None
-) -> Allocation | None:
-    """A place in line, or a node when one became free before it was our turn; None when nothing could ever do.
-
-    :param until: when to give up waiting; None is never
-    """
-    alone(session, _LINE)
-    request = understand(session, caller, wanted)
-    taken = acquire(session, services, caller, wanted, *narrowed(session, services, wanted, request), request=request)
-    if taken is not None:
-        return taken.allocation
-    if not could_be(session, wanted, request):
-        return None
-    name = name_of(wanted)
-    wanted = replace(wanted, name=name, hostname=hostname_of(wanted, name))
-    return _wait(session, services, caller, wanted, request, until, wanted.document())
-
-
-def acquire_set(
-    session: Session,
-    services: Services,
-    caller: Caller,
-    wanted: WantedSet,
-    request: Request,
-    *more: ColumnElement[bool],
-    waiting: Allocation | None = None,
-) -> list[Allocation]:
-    """A set of nodes now, all or nothing; none when there are not enough that fit.
-
-    :param request: what ``understand`` made of it; the rest as in ``take_set``
-    """
-    taken = take_set(session, caller, wanted, request, *more, waiting=waiting)
-    with forgotten_on_failure(session, taken, waiting):
-        for one in taken if wanted.each.deploy else ():
-            deploy(session, services, one, caller.actor)
-    return taken
-
-
-def join_set(
-    session: Session, services: Services, caller: Caller, wanted: WantedSet, until: datetime | None
-) -> list[Allocation]:
-    """A place in line for a set, kept by one allocation that becomes its first; or the set, when it became possible
-    before it was our turn. None when there could never be enough."""
-    alone(session, _LINE)
-    request = understand(session, caller, wanted.each, wanted.least)
-    narrowing = narrowed(session, services, wanted.each, request)
-    taken: list[Allocation] = []
-    # More than the user may hold now; those who wait for their quota wait as well.
-    with suppress(QuotaUsedUp), session.begin_nested():
-        taken = acquire_set(session, services, caller, wanted, request, *narrowing)
-    if taken or not could_be(session, wanted, request):
-        return taken
-    wanted = named(wanted)
-    first = member(wanted, 1)
-    return [_wait(session, services, caller, first, request, until, wanted.document(), wanted.each.name)]
-
-
-def _wait(
-    session: Session,
-    services: Services,
-    caller: Caller,
-    wanted: Wanted,
-    request: Request,
-    until: datetime | None,
-    document: dict[str, Any],
-    set_name: str | None = None,
-) -> Allocation:
-    """Stand in line.
-
-    :param wanted: with its name and host name
-    :param document: the request as it is tried again
-    """
-    if wanted.deploy:
-        login = services.vault.decrypt_document(wanted.credentials)
-        complete_credentials(session, caller.user_id, login)
-    asking = asked(caller, wanted)
-    values = asking | {
-        "state": "waiting",
-        "set_name": set_name,
-        "request": document | {"role": caller.role},
-        "root_disk": wanted.root_disk,
-        "queued_at": asking["created_at"],
-        "wait_until": until,
-        "due_at": until,
-        **_needs(request),
-    }
-    waiting = make(session, values)
-    would_do = exists().where(NODE.pool_id == Pool.id, EVER, *without(request, "quota").conditions)
-    pools = select(literal(waiting.id), Pool.id).where(would_do)
-    session.execute(insert(AllocationPool).from_select(["allocation_id", "pool_id"], pools))
-    record(session, "allocation.waiting", caller.actor, allocation=waiting, constraints=dict(wanted.constraints))
-    touch(session, "allocations", "due")
-    return waiting
-
-
-def _needs(request: Request) -> dict[str, int]:
-    """The least that a node must have, as columns."""
-    bounds = ("cpus", "memory_bytes", "storage_bytes", "gpus")
-    return {f"needs_{what}": max((getattr(one.least, what) for one in request.constraints), default=0) for what in bounds}
-
-
-def could_be(session: Session, wanted: Wanted | WantedSet, request: Request) -> bool:
-    """Whether there are nodes enough that would do if they were free and the caller held nothing: else nobody waits.
-
-    :param request: what ``understand`` made of it
-    """
-    if isinstance(wanted, WantedSet):
-        return sets.could_be(session, wanted, request)
-    at_all = without(request, "quota")
-    alone_in_pool = [*at_all.constraints, *quotas.could_ever(request.policies)]
-    return in_use(session, replace(at_all, constraints=alone_in_pool))
-
-
 def _serve_offers(services: Services, session: Session) -> None:
     """Offer what this transaction set free to those in line."""
     found = offers(session)
     if not found:
         return
     session.flush()
-    alone(session, _LINE)
+    alone(session, LINE)
     if session.scalar(select(Allocation.id).where(WAITING).limit(1)) is not None:
         served = [_serve_node(session, services, node_id, found.users) for node_id in list(found.nodes)]
         if found.users and not any(served):
@@ -222,7 +83,7 @@ def catch_up(services: Services) -> None:
         if not session.scalar(select(exists().where(WAITING))) or not session.scalar(select(idle)):
             return
     with services.database.write() as session:
-        alone(session, _LINE)
+        alone(session, LINE)
         _serve(session, services, _line(session))
 
 

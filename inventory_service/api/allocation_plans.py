@@ -13,8 +13,8 @@ from inventory_service.apart import check_alone
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.leases import lease_of
 from inventory_service.api.schemas.allocations import AllocationPlan, AllocationPlanIn
+from inventory_service.asking import could_be
 from inventory_service.auth import Caller
-from inventory_service.line import could_be
 from inventory_service.pick import best, understand
 from inventory_service.plan import candidates
 from inventory_service.refusals import refusal

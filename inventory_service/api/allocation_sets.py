@@ -9,7 +9,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from sqlalchemy.orm import Session
 
-from inventory_service import line
+from inventory_service import asking
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.leases import lease_of, wait_until
 from inventory_service.api.schemas.allocations import AllocationSet, AllocationSetIn
@@ -61,7 +61,7 @@ def acquire_set(wanted: AllocationSetIn) -> tuple[dict[str, Any], int]:
             held = existing_set(session, who, wanted.name, wanted.count) if wanted.name else []
             if held:
                 return _document(session, who, held[0].set_name or ""), 200
-            taken = line.acquire_set(session, parts, who, asked, request, *narrowing)
+            taken = asking.acquire_set(session, parts, who, asked, request, *narrowing)
             if not taken:
                 raise NoneLeft
             return _shown(session, who, taken), 201
@@ -70,7 +70,7 @@ def acquire_set(wanted: AllocationSetIn) -> tuple[dict[str, Any], int]:
             held = existing_set(session, who, wanted.name, wanted.count) if wanted.name else []
             if held:
                 return _shown(session, who, held), 200
-            taken = line.join_set(session, parts, who, asked, wait_until(wanted))
+            taken = asking.join_set(session, parts, who, asked, wait_until(wanted))
             if not taken:
                 raise NoneLeft
             return _shown(session, who, taken), 202 if taken[0].state == "waiting" else 201

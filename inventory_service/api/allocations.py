@@ -10,7 +10,7 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inventory_service import line
+from inventory_service import asking
 from inventory_service.allocate import existing
 from inventory_service.allocation_requests import deploy, find_allocation, need_holder, release
 from inventory_service.apart import check_alone
@@ -97,7 +97,7 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
             held = existing(session, who, wanted.name) if wanted.name else None
             if held is not None:
                 return _shown(session, held), 200
-            taken = line.acquire(session, parts, who, asked, *narrowing)
+            taken = asking.acquire(session, parts, who, asked, *narrowing)
             if taken is None:
                 raise NoneLeft
             if wanted.deploy or taken.has_addresses:
@@ -109,7 +109,7 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
             held = existing(session, who, wanted.name) if wanted.name else None
             if held is not None:
                 return _shown(session, held), 200
-            allocation = line.join(session, parts, who, asked, wait_until(wanted))
+            allocation = asking.join(session, parts, who, asked, wait_until(wanted))
             if allocation is None:
                 raise NoneLeft
             return _shown(session, allocation), 202 if allocation.state == "waiting" else 201

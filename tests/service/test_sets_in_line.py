@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from inventory_service import line
+from inventory_service import asking
 from inventory_service.allocation_requests import deploy
 from inventory_service.line import catch_up
 from inventory_service.problems import Conflict
@@ -173,18 +173,18 @@ def test_a_set_that_fails_half_way_leaves_nothing_and_the_next_one_is_served(sti
     login = {"password_hash": "$6$" + "a" * 20}
     for name in ("a", "b"):
         _set(world, name, image="debian-12", deploy=True, credentials=login, constraints={"mem": "1G" if name == "a" else "2G"})
-    asked: list[str] = []
+    tried: list[str] = []
 
     def broken_once(session: Any, services: Any, allocation: Any, *more: Any, **named: Any) -> Any:
         """The second deploy fails after the first one was asked for."""
-        asked.append(allocation.name)
-        if asked == ["a-1", "a-2"]:
+        tried.append(allocation.name)
+        if tried == ["a-1", "a-2"]:
             raise Conflict("something is in the way")
         return deploy(session, services, allocation, *more, **named)
 
-    with patch.object(line, "deploy", broken_once):
+    with patch.object(asking, "deploy", broken_once):
         _free(world, "m1", "m2")
-    assert asked == ["a-1", "a-2", "b-1", "b-2"]
+    assert tried == ["a-1", "a-2", "b-1", "b-2"]
     assert set(_held(world, "b").values()) == {"m1", "m2"}
     assert _line(world) == {"a-1": 1}
 
