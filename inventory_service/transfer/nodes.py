@@ -55,12 +55,13 @@ def _put_node(work: Work, entry: Entry, changed: Entry, before: Entry | None) ->
     session, services = work.session, work.services
     values = {key: value for key, value in changed.items() if value is not None or key not in _AS_THEY_ARE}
     if before is None:
-        add_node(session, services.settings, services.vault, {"arch": "amd64", "interfaces": []} | entry, work.actor)
+        node = add_node(session, services.settings, services.vault, {"arch": "amd64", "interfaces": []} | entry, work.actor)
         values = {key: values[key] for key in ("locked", "root_disk", "disks") if values.get(key)}
+    else:
+        node = find_node(session, entry["name"])
     if "annotations" in values:
         gone = (before or {}).get("annotations") or {}
         values["annotations"] = dict.fromkeys(gone) | values["annotations"]
-    node = find_node(session, entry["name"])
     if (values.get("root_disk") or values.get("disks")) and not node.disks:
         for field in ("root_disk", "disks"):
             if values.pop(field, None):
