@@ -25,6 +25,8 @@ from tests.service.world import KEY
 
 CLIENTS = 64
 WORKERS = 4
+LOST = 0.1
+"""How often a client does not read an answer and asks again: seldom enough does a kill fall between commit and answer."""
 GIVE_UP = 120.0
 """Seconds after which a request that nobody answers is an error."""
 SUBNET = {"vlan": "lan", "cidr": "203.0.113.0/24", "gateway": "203.0.113.1", "assign": True}
@@ -58,8 +60,11 @@ class Told:
 class Line:
     """One client's connection: it is kept open as long as the service lives, and a request is repeated until answered."""
 
-    def __init__(self, served: Served, told: Told, token: str) -> None:
-        self._served, self._told = served, told
+    def __init__(self, served: Served, told: Told, token: str, lost: float = 0.0) -> None:
+        """
+        :param lost: how many of the answers are lost on their way
+        """
+        self._served, self._told, self._lost = served, told, lost
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._connection: http.client.HTTPSConnection | None = None
 
@@ -68,8 +73,11 @@ class Line:
         headers = self._headers | ({"Idempotency-Key": key} if key else {})
         while time.monotonic() < deadline:
             try:
-                answer = self._once(method, path, body, headers)
-                content = answer.read()
+                self._send(method, path, body, headers)
+                if random.random() < self._lost:
+                    self._drop()
+                    continue
+                answer, content = self._receive()
             except (OSError, http.client.HTTPException):
                 self._drop()
                 self._served.is_up.wait(GIVE_UP)
@@ -80,13 +88,17 @@ class Line:
             time.sleep(float(answer.headers["Retry-After"]))
         raise AssertionError(f"{method} {path} was not answered in {GIVE_UP} s")
 
-    def _once(self, method: str, path: str, body: Any, headers: dict[str, str]) -> http.client.HTTPResponse:
+    def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> None:
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
                 "127.0.0.1", self._served.port, context=self._served.tls, timeout=60
             )
         self._connection.request(method, f"/api/v1{path}", json.dumps(body) if body is not None else None, headers)
-        return self._connection.getresponse()
+
+    def _receive(self) -> tuple[http.client.HTTPResponse, bytes]:
+        assert self._connection is not None
+        answer = self._connection.getresponse()
+        return answer, answer.read()
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -148,7 +160,7 @@ class Storm:
 
     def _client(self, number: int) -> None:
         """Give back what an earlier round left; acquire, and give it back, or not."""
-        line = Line(self._served, self.told, self._user)
+        line = Line(self._served, self.told, self._user, LOST)
         if number in self._held:
             self._release(line, self._held.pop(number))
         held = self._acquire(line, number)

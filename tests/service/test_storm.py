@@ -67,4 +67,4 @@ def test_storm_of_clients_and_kills(
     said = (tmp_path / "service.log").read_text()
     assert "Traceback" not in said, said[said.index("Traceback") - 2000 :][:6000]
     assert storm.told.statuses[409] and not storm.told.statuses[500]
-    assert storm.told.replayed or rounds < 100, "no answer was lost that a key brought back"
+    assert storm.told.replayed, "no answer was lost that a key brought back"
