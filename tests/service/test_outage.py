@@ -138,3 +138,14 @@ def test_service_that_starts_before_its_database(make_settings: Any, databases: 
         assert served.ask("GET", "/nodes")["items"] == []
     finally:
         served.stop()
+
+
+def test_what_was_idle_meanwhile_does_not_notice(
+    still_world: World, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that rested is tried before it is used."""
+    monkeypatch.setattr(db, "_PAUSE_SECONDS", 0.0)
+    still_world.get("/nodes")
+    with databases.away(still_world.settings):
+        pass
+    still_world.get("/nodes")
