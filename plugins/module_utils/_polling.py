@@ -10,6 +10,8 @@ from ansible_collections.metalpool.core.plugins.module_utils._api import Api, po
 from ansible_collections.metalpool.core.plugins.module_utils._progress import ended
 
 Thing = dict[str, t.Any]
+PLACE_SECONDS = 10
+"""Whoever waits is told of a new place after so long at most; a node ends the wait at once."""
 
 
 def versions(
@@ -49,6 +51,6 @@ def line_versions(api: Api, allocation: Thing, seconds: float | None) -> t.Itera
     path = f"/allocations/{segment(allocation['name'])}"
 
     def again(_before: Thing, wait: float) -> Thing:
-        return api.get(path, wait=wait).json
+        return api.get(path, wait=min(wait, PLACE_SECONDS)).json
 
     return versions(allocation, lambda one: one["state"] != "waiting", again, seconds)

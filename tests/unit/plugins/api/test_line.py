@@ -22,7 +22,7 @@ def test_the_line_is_polled_until_there_is_a_node(service: Service, monkeypatch)
     api = Api(Settings(service.url, "mp_secret"))
     seen = list(line_versions(api, _allocation("waiting", 2), None))
     assert [one["place"] for one in seen] == [2, 1, 1, None]
-    assert {call.path for call in service.calls} == {"/api/v1/allocations/web%2F1?wait=25"}
+    assert {call.path for call in service.calls} == {"/api/v1/allocations/web%2F1?wait=10"}
 
 
 def test_what_does_not_wait_is_not_polled(service: Service) -> None:
