@@ -314,12 +314,12 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(
         seconds=st.sampled_from((1, 60, 600, 1800, HOUR, 8 * HOUR, 86400, -60, -HOUR)),
-        which=st.none() | some,
+        which=st.none() | some | some,
         besides=st.sampled_from((-1, 0)),
     )
     def the_clock_moves(self, seconds: int, which: int | None, besides: int) -> None:
-        """By so much, also back, as clocks that are corrected do; or to the moment at which something is due, or just before."""
-        moments = sorted(one.due for one in self.model.held.values() if one.due)
+        """By so much, also back, as clocks that are corrected do; or to what is due about a lease, or just before."""
+        moments = sorted(moment for one in self.model.held.values() if one.due for moment in self.model.moments(one))
         if which is not None and moments:
             seconds = int(moments[which % len(moments)] - self.model.now) + besides
         self.time.moment += timedelta(seconds=seconds)

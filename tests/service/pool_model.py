@@ -166,7 +166,7 @@ class Model:
         end = None if wish.lease is None else self.now + wish.lease
         self.held[name] = one = ModelAllocation(name, wish, node, self.now, end)
         if end is not None:
-            one.due = self._notice(one)
+            one.due = self.moments(one)[0]
 
     def cancel(self, name: str) -> None:
         self.line = [one for one in self.line if one.name != name]
@@ -252,20 +252,23 @@ class Model:
         one.due = None
         if one.state == RELEASING or one.end is None:
             return
-        notice, release = self._notice(one), one.end + self.pools[one.node.pool].grace
+        notice, _end, release = moments = self.moments(one)
         if notice <= self.now < one.end and not one.noticed:
             one.noticed = True
             self.events["allocation.expiring"] += 1
         if one.end <= self.now and not one.expired:
             one.expired = True
             self.events["allocation.expired"] += 1
-        one.due = min((moment for moment in (notice, one.end, release) if moment > self.now), default=None)
+        one.due = min((moment for moment in moments if moment > self.now), default=None)
         if release <= self.now:
             self.release(one.name)
 
-    def _notice(self, one: ModelAllocation) -> float:
-        assert one.end is not None
-        return one.end - min(self.pools[one.node.pool].notice, (one.end - one.since) / 2)
+    def moments(self, one: ModelAllocation) -> tuple[float, ...]:
+        """When the end of a lease is announced, when it ends, and when its node is given back; nothing without a lease."""
+        if one.end is None:
+            return ()
+        pool = self.pools[one.node.pool]
+        return one.end - min(pool.notice, (one.end - one.since) / 2), one.end, one.end + pool.grace
 
     # What is true of it
 
