@@ -17,7 +17,7 @@ import urllib.request
 
 DECOMPRESSORS = {
     "raw": None,
-    "raw.zst": ["zstd", "-dcq", "--long=31", "-"],
+    "raw.zst": ["zstd", "-dcq", "--no-check", "--long=31", "-"],  # the file's sha256 says more than its own checksum
     "raw.xz": ["xz", "-dc", "-T0", "-"],
     "raw.gz": ["gzip", "-dc", "-"],
 }

@@ -22,6 +22,7 @@ from ansible_collections.metalpool.core.plugins.module_utils._image_source impor
 PIECE = 4 * MIB
 GRAIN = 64 * 1024  # zeros are skipped in pieces of this size
 ZERO_GRAIN = bytes(GRAIN)
+ZERO_START = bytes(ALIGNMENT)
 COMMAND_PIECE = 1 << 30
 SAMPLES = 128
 
@@ -126,7 +127,8 @@ class ImageWriter:
             return
         start: int | None = None
         for position in range(0, length, GRAIN):
-            zero = buffer[position : position + GRAIN] == ZERO_GRAIN
+            # Most pieces that are not zeros show it soon, and a slice is a copy.
+            zero = buffer[position : position + ALIGNMENT] == ZERO_START and buffer[position : position + GRAIN] == ZERO_GRAIN
             if zero and start is not None:
                 yield start, position
                 start = None
