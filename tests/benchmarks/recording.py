@@ -17,6 +17,9 @@ from inventory_service.db import ALONE
 from inventory_service.services import open_services
 from tests.benchmarks.requests import constraints
 
+_UNMISTAKABLE = 200
+"""A recording's own ids are found again by their value: greater ones are no user's, pool's or zone's, nor a number of CPUs."""
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -65,8 +68,12 @@ class Recorder:
 
     def allocations(self, count: int, chance: random.Random) -> list[Recording]:
         """So many allocations with random constraints."""
-        self._allocate(chance)  # what is read once only
-        return [self._allocate(chance) for _one in range(count)]
+        found: list[Recording] = []
+        while len(found) < count:
+            one = self._allocate(chance)
+            if min(one.own["allocation_id"], one.own["node_id"]) > _UNMISTAKABLE:  # the first also read what is read once only
+                found.append(one)
+        return found
 
     def _allocate(self, chance: random.Random) -> Recording:
         self._heard.clear()
