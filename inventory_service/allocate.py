@@ -14,26 +14,27 @@ from inventory_service import clock, leases
 from inventory_service.addresses import assign
 from inventory_service.annotations import merged
 from inventory_service.auth import Caller, check_name
-from inventory_service.db import touch
+from inventory_service.db import connection_of, touch
 from inventory_service.events import record
 from inventory_service.held_names import held_as, taken
 from inventory_service.hostnames import check_hostname
 from inventory_service.models import Allocation
 from inventory_service.pick import Request, pick, root_disk_of
 from inventory_service.policies import policies_of
+from inventory_service.prepared import Prepared
 from inventory_service.problems import Conflict
 from inventory_service.states import Moved
 from inventory_service.wanted import Wanted
 
 _TABLE = Allocation.__table__
 assert isinstance(_TABLE, Table)
-_ADD = insert(_TABLE)
 _EMPTY = {
     one.key: one.default.arg if isinstance(one.default, ScalarElementColumnDefault) else {} if one.default else None
     for one in _TABLE.c
     if one.key != "id"
 }
 """What a row has that nothing is said of."""
+_ADD = Prepared(insert(_TABLE).returning(_TABLE.c.id), list(_EMPTY))
 
 
 def existing(session: Session, caller: Caller, name: str) -> Allocation | None:
@@ -135,9 +136,8 @@ def keep(
 def make(session: Session, values: dict[str, Any]) -> Allocation:
     """A new allocation: its row is inserted at once, and is not read again, because all of it is known."""
     whole = _EMPTY | values
-    key = session.connection().execute(_ADD, whole).inserted_primary_key
-    assert key is not None, "an insert of one row makes one key"
-    allocation = Allocation(id=key[0], **whole)
+    ((number,),) = _ADD(connection_of(session), whole)
+    allocation = Allocation(id=number, **whole)
     make_transient_to_detached(allocation)
     session.add(allocation)
     return allocation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from inventory_service import clock
 from inventory_service.db import Database
 from inventory_service.events import record
 from inventory_service.models import Rack, Token, User
+from inventory_service.prepared import Prepared
 from inventory_service.problems import Forbidden, Invalid, NotFound, Unauthenticated
 from inventory_service.secret_tokens import digest, new_token
 
@@ -22,7 +23,7 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
 NAME_RULE = "1 to 63 of a-z, 0-9, '-', '.' and '_', a letter or digit first and last"
 _SEEN_AGAIN = timedelta(seconds=60)
 _token, _user, _rack = Token.__table__.c, User.__table__.c, Rack.__table__.c
-_TOKEN = (
+_TOKEN = Prepared(
     select(
         _token.id,
         _token.user_id,
@@ -31,14 +32,28 @@ _TOKEN = (
         _token.revoked_at,
         _token.expires_at,
         _token.last_used_at,
-        _user.name.label("user"),
-        _rack.name.label("rack"),
+        _user.name,
+        _rack.name,
     )
     .join_from(Token.__table__, User.__table__, _user.id == _token.user_id)
     .outerjoin(Rack.__table__, _rack.id == _token.rack_id)
     .where(_token.sha256 == bindparam("digest"))
 )
-"""Made once and without the ORM: every request asks it."""
+"""Every request asks it."""
+
+
+class _Token(NamedTuple):
+    """What ``_TOKEN`` tells."""
+
+    id: int
+    user_id: int
+    role: str
+    rack_id: int | None
+    revoked_at: datetime | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    user: str
+    rack: str | None
 
 
 @dataclass(frozen=True)
@@ -90,7 +105,8 @@ def caller_of(database: Database, secret: str | None) -> Caller:
         raise Unauthenticated("send the header Authorization: Bearer <API token>")
     now = clock.now()
     with database.look() as connection:
-        token = connection.execute(_TOKEN, {"digest": digest(secret)}).one_or_none()
+        found = _TOKEN(connection, {"digest": digest(secret)})
+    token = _Token(*found[0]) if found else None
     if token is None or token.revoked_at or (token.expires_at and token.expires_at <= now):
         raise Unauthenticated("this API token is unknown, revoked or expired")
     if token.last_used_at is None or now - token.last_used_at > _SEEN_AGAIN:

@@ -32,6 +32,7 @@ from inventory_service.turns import LineTooLong, Turns
 
 ALONE = "alone"
 """The execution option of a connection whose statements are each by themselves, without a transaction."""
+_CONNECTION = "the connection of the transaction"
 _TOPICS = "changed topics"
 _COUNTED = "rows whose version the database has counted"
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -68,7 +69,7 @@ def make_engine(url: str) -> Engine:
         options = [f"-c {name}={value}" for name, value in _POSTGRESQL.items()]
         options.append(str(make_url(url).query.get("options", "")))
         connect = {"connect_timeout": 5, "options": " ".join(options)}
-        engine = create_engine(url, connect_args=connect, **pool)
+        engine = create_engine(url, connect_args=connect, paramstyle="format", **pool)
         _ping_after_a_pause(engine)
         return engine
     engine = create_engine(url, connect_args={"check_same_thread": False}, **pool)
@@ -213,7 +214,7 @@ class Database:
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
         with self._writing.turn(), self._connections.turn(), self._session() as session:
-            session.connection(execution_options={"write": True})
+            session.info[_CONNECTION] = session.connection(execution_options={"write": True})
             yield session
             session.flush()
             self.before_commit(session)
@@ -249,6 +250,12 @@ def hold(session: Session, row: Base) -> None:
     Who needs several holds the node first. On SQLite a writer is alone anyway.
     """
     session.refresh(row, [column.key for column in inspect(row).mapper.column_attrs], with_for_update=True)
+
+
+def connection_of(session: Session) -> Connection:
+    """The connection of a session's transaction, for statements that go past the ORM."""
+    known = session.info.get(_CONNECTION)
+    return known if isinstance(known, Connection) else session.connection()
 
 
 def side_by_side(session: Session) -> bool:

@@ -8,12 +8,14 @@ from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
+from inventory_service.db import connection_of
 from inventory_service.models import Allocation, Event
+from inventory_service.prepared import Prepared
 
 _TABLE = Event.__table__
 assert isinstance(_TABLE, Table)
-_ADD = insert(_TABLE).inline()
-"""Without the ORM: every change writes an event, and nobody reads it back in the same transaction."""
+_ADD = Prepared(insert(_TABLE).inline(), [one.key for one in _TABLE.c if one.key != "id"])
+"""Every change writes an event, and nobody reads it back in the same transaction."""
 
 
 class Named(Protocol):
@@ -41,8 +43,8 @@ def record(
     :param kind: what happened, such as ``node.ready`` or ``security.checkin-refused``
     :param actor: who did it: a user's name, ``worker <rack>``, ``boot <address>`` or ``engine``
     """
-    session.execute(
-        _ADD,
+    _ADD(
+        connection_of(session),
         {
             "at": clock.now(),
             "kind": kind,

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from inventory_service import clock
 from inventory_service.config import Settings
+from inventory_service.db import connection_of
 from inventory_service.models import IdempotencyKey
+from inventory_service.prepared import Prepared
 from inventory_service.problems import Invalid, Overtaken
 from inventory_service.vault import Vault
 
@@ -24,9 +26,10 @@ _UNDER_WAY = 0
 _TABLE = IdempotencyKey.__table__
 assert isinstance(_TABLE, Table)
 _THIS = (_TABLE.c.user_id == bindparam("the_user"), _TABLE.c.key == bindparam("the_key"))
-# Made once and without the ORM: every POST with a key comes by here three times.
-_LOOK = select(_TABLE).where(*_THIS)
-_TAKE = text("""
+# Every POST with a key comes by here three times.
+_LOOK = Prepared(select(_TABLE.c.fingerprint, _TABLE.c.status, _TABLE.c.body, _TABLE.c.created_at).where(*_THIS))
+_TAKE = Prepared(
+    text("""
     INSERT INTO idempotency_key (user_id, key, fingerprint, status, body, created_at)
     VALUES (:the_user, :the_key, :fingerprint, :status, '', :now)
     ON CONFLICT (user_id, key) DO UPDATE
@@ -34,8 +37,9 @@ _TAKE = text("""
     WHERE idempotency_key.created_at <= :oldest
     RETURNING status
 """).bindparams(bindparam("now", type_=_TABLE.c.created_at.type), bindparam("oldest", type_=_TABLE.c.created_at.type))
+)
 """An answer that is kept no longer makes room."""
-_KEEP = update(_TABLE).where(*_THIS).values(status=bindparam("the_status"), body=bindparam("the_body"))
+_KEEP = Prepared(update(_TABLE).where(*_THIS).values(status=bindparam("the_status"), body=bindparam("the_body")))
 
 
 @dataclass(frozen=True)
@@ -69,12 +73,15 @@ def stored_answer(
 
     :raises Invalid: the key was used for another request
     """
-    row = connection.execute(_LOOK, {"the_user": user_id, "the_key": key}).one_or_none()
-    if row is None or row.created_at <= _oldest(settings):
+    found = _LOOK(connection, {"the_user": user_id, "the_key": key})
+    if not found:
         return None
-    if row.fingerprint != print_of_it:
+    fingerprint, status, body, created_at = found[0]
+    if created_at <= _oldest(settings):
+        return None
+    if fingerprint != print_of_it:
         raise Invalid(HEADER, key, "this key was used for another request: make a new one for each", "a new key")
-    return Stored(row.status, vault.decrypt(row.body))
+    return Stored(status, vault.decrypt(body))
 
 
 def begin(session: Session, settings: Settings, user_id: int, key: str, print_of_it: str) -> None:
@@ -83,15 +90,14 @@ def begin(session: Session, settings: Settings, user_id: int, key: str, print_of
     :raises Overtaken: it was taken; asked again, there is an answer
     """
     this = {"the_user": user_id, "the_key": key, "fingerprint": print_of_it, "status": _UNDER_WAY}
-    if session.execute(_TAKE, this | {"now": clock.now(), "oldest": _oldest(settings)}).one_or_none() is None:
+    if not _TAKE(connection_of(session), this | {"now": clock.now(), "oldest": _oldest(settings)}):
         raise Overtaken(f"a request with the same {HEADER} was done just now", field=HEADER, value=key)
 
 
 def keep(session: Session, vault: Vault, user_id: int, key: str, answer: Stored) -> None:
     """Keep the answer, in the transaction that did the work. It is encrypted: a new token may stand in it."""
-    session.execute(
-        _KEEP, {"the_user": user_id, "the_key": key, "the_status": answer.status, "the_body": vault.encrypt(answer.body)}
-    )
+    this = {"the_user": user_id, "the_key": key}
+    _KEEP(connection_of(session), this | {"the_status": answer.status, "the_body": vault.encrypt(answer.body)})
 
 
 def sweep(session: Session, settings: Settings) -> None:

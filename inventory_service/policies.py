@@ -8,7 +8,9 @@ from dataclasses import dataclass, fields
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from inventory_service.db import connection_of
 from inventory_service.models import Pool, Quota
+from inventory_service.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ Policies = Mapping[int, Policy]
 """By the pool's id."""
 
 _pool, _quota = Pool.__table__.c, Quota.__table__.c
-_POLICIES = (
+_POLICIES = Prepared(
     select(
         _pool.id,
         _pool.name,
@@ -80,6 +82,6 @@ _POLICIES = (
 def policies_of(session: Session, user_id: int) -> Policies:
     """What counts for a user."""
     return {
-        row[0]: Policy(*row[:8], quota=Amount(*row[8:]) if row[7] is not None else None)
-        for row in session.execute(_POLICIES, {"user": user_id})
+        row[0]: Policy(*(*row[:8], Amount(*row[8:]) if row[7] is not None else None))
+        for row in _POLICIES(connection_of(session), {"user": user_id})
     }

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import BindParameter, ColumnElement, CompoundSelect, bindparam, false, literal_column, or_, select, union_all
+from sqlalchemy import BindParameter, ColumnElement, bindparam, false, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from inventory_service.auth import Caller
+from inventory_service.db import connection_of
 from inventory_service.models import NODE, Allocation, AllocationPool, Event, Grant, GroupMember, Node, Operation, Pool
+from inventory_service.prepared import Prepared
 from inventory_service.problems import Forbidden
 
 SEE, ACQUIRE, OPERATE, ADMINISTRATE = "see", "acquire", "operate", "administrate"
@@ -37,12 +39,14 @@ _OF_TOKENS = {"admin": "administrator", "worker": "none"}
 _ASKS = "who asks"
 _RANK = {role: rank for rank, role in enumerate(ROLES)}
 _USER: BindParameter[int] = bindparam("user")
-_FOUND: CompoundSelect[int, int | None, str] = union_all(
-    select(literal_column("1"), Pool.id, Pool.default_role),
-    select(literal_column("0"), Grant.pool_id, Grant.role).where(Grant.user_id == _USER),
-    select(literal_column("0"), Grant.pool_id, Grant.role)
-    .join(GroupMember, GroupMember.group_id == Grant.group_id)
-    .where(GroupMember.user_id == _USER),
+_FOUND = Prepared(
+    union_all(
+        select(literal_column("1"), Pool.id, Pool.default_role),
+        select(literal_column("0"), Grant.pool_id, Grant.role).where(Grant.user_id == _USER),
+        select(literal_column("0"), Grant.pool_id, Grant.role)
+        .join(GroupMember, GroupMember.group_id == Grant.group_id)
+        .where(GroupMember.user_id == _USER),
+    )
 )
 """All pools with what every user may do in them, then what is granted to one user."""
 
@@ -69,9 +73,9 @@ def rights_of(session: Session, caller: Caller) -> Rights:
             return kept
     roles: dict[int, str] = {}
     granted: list[tuple[int | None, str]] = []
-    for is_pool, pool_id, role in session.execute(_FOUND, {"user": caller.user_id}):
+    for is_pool, pool_id, role in _FOUND(connection_of(session), {"user": caller.user_id}):
         if is_pool and pool_id is not None:
-            roles[pool_id] = _OF_TOKENS.get(caller.role, role)
+            roles[pool_id] = _OF_TOKENS.get(caller.role) or role
         else:
             granted.append((pool_id, role))
     if caller.role not in _OF_TOKENS:

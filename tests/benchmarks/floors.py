@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from tests.benchmarks.recording import Recording, Statement
 
-_PLACE = re.compile(r"%\((\w+)\)s")
+_PLACE = re.compile("%s")
 _EXPRESSIONS = {
     "key": "('bench-' || :client_id || '-' || :own)",
     "name": "('b-' || :own)",
@@ -35,7 +35,8 @@ def _pgbench_script(recording: Recording) -> str:
     lines = [r"\set own random(1, 9000000000000000)", r"\set picked_id 0"]
     last = len(recording.statements) - 1
     for place, one in enumerate(recording.statements):
-        line = _PLACE.sub(lambda found, one=one: _value(one.parameters[found[1]], recording.own), one.sql).replace("%%", "%")
+        values = iter(one.parameters)
+        line = _PLACE.sub(lambda _found, values=values: _value(next(values), recording.own), one.sql).replace("%%", "%")
         line = " ".join(line.split())
         if line.startswith("INSERT INTO allocation ") and " RETURNING " not in line:
             line += " RETURNING allocation.id"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import random
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 
+from inventory_service import prepared
 from inventory_service.app import create_app
 from inventory_service.config import Settings
 from inventory_service.db import ALONE
@@ -52,12 +54,18 @@ class Recorder:
             if not sql.startswith("BEGIN"):
                 self._heard.append(Statement(sql, parameters))
 
+        prepared.listeners.append(self._prepared)
+
         for word in ("BEGIN", "COMMIT", "ROLLBACK"):
             event.listen(engine, word.lower(), partial(self._hear, word))
 
     def _hear(self, word: str, connection: Any) -> None:
         if not connection.get_execution_options().get(ALONE):
             self._heard.append(Statement(word))
+
+    def _prepared(self, connection: Connection, sql: str, values: Sequence[Any]) -> None:
+        if connection.engine.pool is self._services.database.engine.pool:
+            self._heard.append(Statement(sql, tuple(values)))
 
     def get(self, path: str) -> tuple[list[Statement], bytes]:
         """The statements of a GET, and what it answered."""
@@ -90,4 +98,5 @@ class Recorder:
         return Recording(statements, names | {"allocation_id": allocation_id, "node_id": node_id})
 
     def close(self) -> None:
+        prepared.listeners.remove(self._prepared)
         self._services.database.close()
