@@ -23,6 +23,7 @@ LAYERS = (
     ("durations",),
     ("config", "vault", "tls"),
     ("models",),
+    ("prepared",),
     ("db", "idempotency", "bulk"),
     ("offers", "cost"),
     ("events", "hostnames", "auth", "rights", "people", "places", "services", "states", "root_disk", "images"),
