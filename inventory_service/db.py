@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import ColumnElement, Connection, Engine, Select, any_, create_engine, event, func, inspect, make_url, text
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -261,6 +261,14 @@ def connection_of(session: Session) -> Connection:
 def side_by_side(session: Session) -> bool:
     """Whether other transactions may write while this one does; on SQLite a writer is alone."""
     return bool(session.get_bind().dialect.name == "postgresql")
+
+
+def among(session: Session, column: ColumnElement[int], ids: Select[int]) -> ColumnElement[bool]:
+    """Whether a column is one of the ids that a query leads to, where these are few: they are found first.
+
+    PostgreSQL would guess how many there are, and rather look at each row in its order when only the first is wanted.
+    """
+    return column == any_(func.array(ids.scalar_subquery())) if side_by_side(session) else column.in_(ids)
 
 
 def alone(session: Session, *what: str) -> None:

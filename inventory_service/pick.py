@@ -5,12 +5,12 @@ What may be picked at all stands here once (``may_be_picked``); what a request a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, exists, false, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, String, case, exists, false, func, literal_column, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from inventory_service import leases, quotas
@@ -22,7 +22,7 @@ from inventory_service.constraints import disks as disk_words
 from inventory_service.constraints.columns import words_of
 from inventory_service.constraints.disks import Root
 from inventory_service.cost import hardware_cost, weights_of
-from inventory_service.db import side_by_side
+from inventory_service.db import among, side_by_side
 from inventory_service.images import find_image
 from inventory_service.models import NODE, NODES, Disk, Image
 from inventory_service.policies import Policies, policies_of
@@ -38,6 +38,10 @@ TELL: tuple[ColumnElement[Any], ...] = (
 """What is told of a node that is picked, besides what its row says: the name of its zone, and whether it gets addresses."""
 CLEAR_ROOT = "(unambiguous)"
 """The value of the constraint ``root_disk`` where nobody said which disk."""
+_FIRST = 500
+"""How many of the cheapest nodes are looked at before a rare tag is thought of."""
+_FEW = 10_000
+"""Fewer nodes than this are looked at one by one sooner than the index of ready nodes leads past all others."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Request:
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
         """What a free node has to meet; first what follows from it and can be decided without a look at the node's parts."""
-        bounds = [NODE.cost >= self.least_cost * (1 - 1e-9)] if self.least_cost else []
+        bounds = self.dear_enough
         if self.least.storage_bytes:
             bounds.append(NODE.storage_bytes >= self.least.storage_bytes)
         if self.least.gpus:
@@ -72,6 +76,11 @@ class Request:
         if self.least.link_mbps:
             bounds.append(NODE.link_mbps >= self.least.link_mbps)
         return [*bounds, *self.visible, *(one.condition for one in self.constraints)]
+
+    @property
+    def dear_enough(self) -> list[ColumnElement[bool]]:
+        """What a node costs that meets the constraints; the index of ready nodes starts there."""
+        return [NODE.cost >= self.least_cost * (1 - 1e-9)] if self.least_cost else []
 
     @property
     def ranks(self) -> list[Any]:
@@ -152,10 +161,51 @@ def best(request: Request, *more: ColumnElement[bool], limit: int | None = 1) ->
 
     :param more: what a node has to meet besides, such as ``Node.id == 7``
     """
-    query = select(NODE.id).where(*may_be_picked(), *request.conditions, *more).order_by(*request.order)
+    query = _fitting(request, *more)
     if not more and all(one.name != "node" for one in request.constraints):
         query = query.with_hint(NODES, "INDEXED BY ix_node_free", "sqlite")
     return query if limit is None else query.limit(literal_column(str(limit)))
+
+
+def _fitting(request: Request, *more: ColumnElement[bool]) -> Select[int]:
+    return select(NODE.id).where(*may_be_picked(), *request.conditions, *more).order_by(*request.order)
+
+
+def ways(session: Session, request: Request) -> Iterator[Select[int]]:
+    """Queries for the best node, to be asked until one finds it; the last of them finds it if there is any.
+
+    Along the index of ready nodes the first that fits is near when many fit. When only the dearest have a tag it is far,
+    and the index of tags leads straight to them. Which of both it is shows after a few hundred nodes.
+    """
+    if not any(one.among is not None for one in request.constraints):
+        yield best(request)
+        return
+    yield best(request).where(_among_the_cheapest(request))
+    rare = _rare(session, request)
+    if rare is None:
+        yield best(request)
+        return
+    few = _fitting(request, among(session, NODE.id, rare)).limit(literal_column("1"))
+    yield few.with_hint(NODES, "NOT INDEXED", "sqlite")
+
+
+def _among_the_cheapest(request: Request) -> ColumnElement[bool]:
+    """Up to the last of the first few in the index of ready nodes, from where it starts for this request."""
+    place = [NODE.cost, NODE.idle_since, NODE.id]
+    first = select(*place).where(READY, *request.dear_enough).order_by(*place).limit(literal_column(str(_FIRST)))
+    first = first.with_hint(NODES, "INDEXED BY ix_node_free", "sqlite")
+    there = first.subquery("first").c
+    last = select(*there).order_by(*(one.desc() for one in there)).limit(literal_column("1"))
+    return tuple_(*place) <= last.scalar_subquery()
+
+
+def _rare(session: Session, request: Request) -> Select[int] | None:
+    """The ids of the fewest nodes that alone may meet a constraint, when they are few."""
+    lists = [one.among for one in request.constraints if one.among is not None]
+    some = [select(func.count()).select_from(one.limit(_FEW).subquery()).scalar_subquery() for one in lists]
+    lengths = session.execute(select(*some)).one()
+    shortest = min(range(len(lists)), key=lambda index: int(lengths[index]))
+    return lists[shortest] if lengths[shortest] < _FEW else None
 
 
 def hold(query: Select[int]) -> Select[int]:
@@ -170,13 +220,15 @@ def pick(session: Session, request: Request, *more: ColumnElement[bool]) -> Move
     over. When that leaves none, they are waited for: the other transaction may give up, and a no has to be true.
     """
     session.flush()
+    whole = best(request, *more)
     for one in [request.strictly(), request] if request.preferences else [request]:
-        moved = advance_chosen(session, hold(best(one, *more)), "ready", "allocate", *TELL)
-        if moved:
-            return moved[0]
-    if not side_by_side(session) or session.scalar(best(request, *more)) is None:
+        for whole in [best(one, *more)] if more else ways(session, one):
+            moved = advance_chosen(session, hold(whole), "ready", "allocate", *TELL)
+            if moved:
+                return moved[0]
+    if not side_by_side(session) or session.scalar(whole) is None:
         return None
-    moved = advance_chosen(session, best(request, *more).with_for_update(of=NODES), "ready", "allocate", *TELL)
+    moved = advance_chosen(session, whole.with_for_update(of=NODES), "ready", "allocate", *TELL)
     return moved[0] if moved else None
 
 

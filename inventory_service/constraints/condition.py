@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 
@@ -46,6 +46,7 @@ class Constraint:
     :param name: how the user calls it
     :param value: the user's own words
     :param condition: SQL over the table of nodes
+    :param among: the ids of the nodes that alone may meet it, where an index leads to them
     """
 
     name: str
@@ -53,3 +54,4 @@ class Constraint:
     condition: ColumnElement[bool]
     least: Least = Least()
     quantity: Quantity | None = None
+    among: Select[int] | None = None

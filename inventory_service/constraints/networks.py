@@ -66,7 +66,8 @@ def on(finder: Finder) -> Parser:
 
     def parse(session: Session, field: str, name: str, value: Any) -> list[Constraint]:
         vlans = finder(session, field, value)
-        there = exists().where(_interface.node_id == NODE.id, _interface.vlan_id.in_(vlans)).correlate(NODES)
-        return [Constraint(name, words_of(value), there)]
+        on_them = _interface.vlan_id.in_(vlans)
+        there = exists().where(_interface.node_id == NODE.id, on_them).correlate(NODES)
+        return [Constraint(name, words_of(value), there, among=select(_interface.node_id).where(on_them))]
 
     return parse

@@ -67,6 +67,11 @@ def node(session: Session, field: str, name: str, value: Any) -> list[Constraint
 def tags(_session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """All of several tags."""
     return [
-        Constraint(name, tag, exists().where(_tag.node_id == NODE.id, _tag.tag == tag).correlate(NODES))
+        Constraint(
+            name,
+            tag,
+            exists().where(_tag.node_id == NODE.id, _tag.tag == tag).correlate(NODES),
+            among=select(_tag.node_id).where(_tag.tag == tag),
+        )
         for tag in parse_tags(field, value)
     ]

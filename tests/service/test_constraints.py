@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
+from inventory_service import pick
+from inventory_service.auth import Caller
 from inventory_service.models import Fabric, Interface, Node, Space, Subnet, Vlan
+from inventory_service.wanted import Wanted
 from tests.service.world import GIB, World
 
 A100 = {"address": "0000:41:00.0", "class": "0302", "class_name": "3D controller", "vendor_id": "10de", "device_id": "20b5",
@@ -209,6 +213,31 @@ def test_every_word(still_world: World) -> None:
         assert allowed in str(refused.get("allowed", "")), words
     for prefer, field in (("zone=nowhere", "prefer.zone"), ("spoon=1", "prefer.spoon"), ("a", "prefer"), ({"where": "1"}, "prefer.where")):
         assert world.plan(prefer=prefer, expect=422)["field"] == field
+
+
+@pytest.mark.parametrize(("first", "few"), [(1, 100), (2, 100), (1, 0)])
+def test_pick_finds_the_best_from_wherever_it_begins(
+    still_world: World, monkeypatch: pytest.MonkeyPatch, first: int, few: int
+) -> None:
+    monkeypatch.setattr(pick, "_FIRST", first)
+    monkeypatch.setattr(pick, "_FEW", few)
+    world = still_world
+    _pool_without_engine(world)
+    _networks(world)
+    words = [(one, expected[:1]) for one, expected in WORDS if not {"pool", "not_pool", "disks"} & one.keys()]
+    words += [({"tag": "fast", "subnet": "store-net"}, ["gpu"]), ({"tag": "old", "subnet": "lab-net"}, [])]
+    wrong = [(one, found) for one, expected in words if (found := _picked(world, one)) != expected]
+    assert not wrong, wrong
+
+
+def _picked(world: World, constraints: dict[str, Any]) -> list[str]:
+    """What a pick takes; it is given back at once."""
+    asks = Caller(1, "admin", "admin", token_id=0)
+    with world.services.database.write() as session:
+        request = pick.understand(session, asks, Wanted(constraints=constraints, deploy=False))
+        moved = pick.pick(session, request)
+        session.rollback()
+    return [moved.name] if moved else []
 
 
 def _pool_without_engine(world: World) -> None:
