@@ -1,7 +1,6 @@
 """A reason for every no: what excluded how many nodes, what only just misses, and whether waiting helps.
 
-One scan judges every node by every constraint (``_judged``): which of them it fails stands in one number, a bit each, so
-that a handful of rows says how many nodes fail what, alone and together. It runs in no writer's way.
+The nodes are judged in ``verdicts``; here it is put into words. It runs in no writer's way.
 """
 
 from __future__ import annotations
@@ -9,110 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from operator import add
 from typing import Any
 
-from sqlalchemy import CTE, Float, case, cast, func, literal, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from inventory_service import root_disk
 from inventory_service.constraints import EXPRESSION, Constraint
 from inventory_service.models import NODE, NODES, Allocation, Node
-from inventory_service.pick import CLEAR_ROOT, READY, Request, best
+from inventory_service.pick import CLEAR_ROOT, Request, best
 from inventory_service.problems import Conflict, NothingFits
-from inventory_service.states import USERS, WORKING
-
-NEAREST = 5
-IN_USE = NODE.state.in_(sorted(USERS | WORKING))
-"""States from which a node becomes ready by itself, or when its user releases it."""
-_STATE, _LOCKED, _GONE = 1, 2, 4
-"""Bits of a verdict: the node is not ready, it is locked, it will not come back by itself."""
-_OWN_BITS = 3
-
-
-@dataclass(frozen=True)
-class Verdicts:
-    """How many nodes fail which constraints.
-
-    :param counts: number of nodes by the set of what they fail, as bits
-    :param near: id and bits of the nodes that miss least
-    """
-
-    counts: dict[int, int]
-    near: list[tuple[int, int]]
-
-    def failing(self, bit: int) -> int:
-        """Nodes that fail this, whatever else."""
-        return sum(count for bits, count in self.counts.items() if bits & bit)
-
-    def failing_only(self, bit: int) -> int:
-        """Nodes that fail this and nothing else."""
-        return sum(count for bits, count in self.counts.items() if bits & ~_GONE == bit)
-
-    @property
-    def considered(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def free(self) -> int:
-        """Nodes that fit and could be had at once."""
-        return self.counts.get(0, 0)
-
-    @property
-    def in_use(self) -> int:
-        """Nodes that fit and will be ready again."""
-        return self.counts.get(_STATE, 0)
-
-
-def _bit(index: int) -> int:
-    return 1 << (index + _OWN_BITS)
-
-
-def _judged(request: Request) -> CTE:
-    """Of each node what it fails, which is found out once, and the amounts that constraints are about."""
-    fails: list[Any] = [
-        case((READY, 0), else_=_STATE),
-        case((NODE.locked.is_(False), 0), else_=_LOCKED),
-        case((READY | IN_USE, 0), else_=_GONE),
-        *(case((one.condition, 0), else_=_bit(index)) for index, one in enumerate(request.constraints)),
-    ]
-    amounts = {one.quantity.column.key: one.quantity.column for one in request.constraints if one.quantity is not None}
-    has = [func.coalesce(column, 0).label(f"has_{name}") for name, column in amounts.items()]
-    query = select(NODE.id, NODE.cost, reduce(add, fails).label("bits"), *has).where(*request.visible)
-    return query.cte("judged").prefix_with("MATERIALIZED")
-
-
-def _missing(judged: CTE, index: int, one: Constraint) -> Any:
-    """How far a node is from meeting a constraint: 0 when it does, a part of the amount, or 1 for what has no amount."""
-    part: Any = literal(1.0)
-    if one.quantity is not None:
-        has = judged.c[f"has_{one.quantity.column.key}"]
-        least, most = one.quantity.least, one.quantity.most
-        parts = [((has < least), (least - has) / cast(literal(least), Float))] if least is not None else []
-        if most is not None:
-            parts.append(((has > most), (has - most) / cast(literal(most), Float)))
-        part = case(*parts, else_=1.0)
-    return case((judged.c.bits.bitwise_and(_bit(index)) == 0, 0.0), else_=part)
-
-
-def judge(session: Session, request: Request) -> Verdicts:
-    """Judge all nodes that the caller may see, in one statement."""
-    judged = _judged(request)
-    groups = select(literal(0).label("what"), judged.c.bits, func.count().label("id")).group_by(judged.c.bits)
-    missing = [_missing(judged, index, one) for index, one in enumerate(request.constraints)]
-    near = (
-        select(literal(1).label("what"), judged.c.bits, judged.c.id)
-        .where(judged.c.bits >= _bit(0), judged.c.bits.bitwise_and(_LOCKED | _GONE) == 0)
-        .order_by(reduce(add, missing, literal(0.0)), judged.c.bits.bitwise_and(_STATE), judged.c.cost, judged.c.id)
-        .limit(NEAREST)
-        .subquery()
-    )
-    rows = session.execute(groups.union_all(select(near))).all()
-    return Verdicts(
-        {bits: number for what, bits, number in rows if what == 0},
-        [(number, bits) for what, bits, number in rows if what == 1],
-    )
+from inventory_service.verdicts import IN_USE, LOCKED, STATE, Near, Verdicts, bit_of, judge
 
 
 def why_none(
@@ -199,8 +105,8 @@ def possibility(free: int, in_use: int, needed: int = 1) -> str:
 
 
 def _excluded(request: Request, verdicts: Verdicts) -> list[dict[str, Any]]:
-    named = [("state", "ready", _STATE), ("locked", "false", _LOCKED)]
-    named += [(one.name, one.value, _bit(index)) for index, one in enumerate(request.constraints)]
+    named = [("state", "ready", STATE), ("locked", "false", LOCKED)]
+    named += [(one.name, one.value, bit_of(index)) for index, one in enumerate(request.constraints)]
     return [
         {"constraint": name, "value": value, "nodes": nodes, "only": verdicts.failing_only(bit)}
         for name, value, bit in named
@@ -208,19 +114,21 @@ def _excluded(request: Request, verdicts: Verdicts) -> list[dict[str, Any]]:
     ]
 
 
-def _nearest(session: Session, request: Request, near: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
-    nodes = {node.id: node for node in session.scalars(select(Node).where(Node.id.in_([one for one, _bits in near])))}
+def _nearest(session: Session, request: Request, near: Sequence[Near]) -> list[dict[str, Any]]:
+    amounts = {one.quantity.column.key: one.quantity.column for one in request.constraints if one.quantity is not None}
+    known = select(NODE.id, NODE.name, NODE.state, *amounts.values()).where(NODE.id.in_([one.id for one in near]))
+    nodes = {node.id: node for node in session.execute(known)}
     found = []
-    for node_id, bits in near:
-        node = nodes[node_id]
-        lacks = [_lack(node, one) for index, one in enumerate(request.constraints) if bits & _bit(index)]
+    for miss in near:
+        node = nodes[miss.id]
+        lacks = [_lack(node, one) for index, one in enumerate(request.constraints) if miss.bits & bit_of(index)]
         words = " and ".join(one["text"] for one in lacks)
         state = "" if node.state == "ready" else f" ({node.state})"
         found.append({"node": node.name, "state": node.state, "missing": lacks, "text": f"node {node.name}{state} fits but for {words}"})
     return found
 
 
-def _lack(node: Node, one: Constraint) -> dict[str, Any]:
+def _lack(node: Row[Any], one: Constraint) -> dict[str, Any]:
     text = f"{one.name}={one.value}"
     has = None
     if one.quantity is not None:

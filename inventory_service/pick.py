@@ -36,6 +36,8 @@ TELL: tuple[ColumnElement[Any], ...] = (
     GETS_ADDRESSES.label("gets_addresses"),
 )
 """What is told of a node that is picked, besides what its row says: the name of its zone, and whether it gets addresses."""
+HAS_ROOT = NODE.root_disk.is_not(None)
+"""It is clear which disk is for ``/``."""
 CLEAR_ROOT = "(unambiguous)"
 """The value of the constraint ``root_disk`` where nobody said which disk."""
 _FIRST = 500
@@ -130,7 +132,7 @@ def understand(
         has_it = exists().where(Disk.node_id == NODE.id, Disk.serial == wanted.root_disk).correlate(NODES)
         constraints.append(Constraint("root_disk", wanted.root_disk, has_it))
     elif wanted.deploy and image and not by_disks:
-        constraints.append(Constraint("root_disk", CLEAR_ROOT, NODE.root_disk.is_not(None)))
+        constraints.append(Constraint("root_disk", CLEAR_ROOT, HAS_ROOT))
     constraints += wanted_constraints(session, wanted.addresses)
     policies = policies if policies is not None else policies_of(session, caller.user_id)
     constraints += [*leases.limits(policies, wanted), *quotas.limits(session, caller.user_id, policies, count)]

@@ -104,11 +104,12 @@ class _Rows:
 
 
 def _plan(table: Table, values: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """The columns to fill, and what each is when a row does not say; ids are left to the database unless given."""
+    """The columns to fill, and what each is when a row does not say; ids are left to the database unless given,
+    what it computes always."""
     defaults: dict[str, Any] = {}
     names = []
     for column in table.columns:
-        if column.name == "id" and "id" not in values:
+        if column.computed is not None or (column.name == "id" and "id" not in values):
             continue
         names.append(column.name)
         if isinstance(column.default, ScalarElementColumnDefault):

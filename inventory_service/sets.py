@@ -15,7 +15,7 @@ from inventory_service import quotas
 from inventory_service.allocate import keep
 from inventory_service.apart import PLACES, places
 from inventory_service.auth import Caller, check_name
-from inventory_service.explain import IN_USE, ByExpression, Together
+from inventory_service.explain import ByExpression, Together
 from inventory_service.held_names import held_as, taken
 from inventory_service.hostnames import check_hostname
 from inventory_service.models import Allocation, Node
@@ -23,6 +23,7 @@ from inventory_service.pick import READY, TELL, Request, best, hold, may_be_pick
 from inventory_service.problems import Invalid, Problem
 from inventory_service.refusals import EVER, refusal, without
 from inventory_service.states import advance_chosen
+from inventory_service.verdicts import IN_USE
 from inventory_service.wanted import Wanted, WantedSet
 
 _TRIES = 3

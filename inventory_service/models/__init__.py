@@ -9,7 +9,7 @@ from inventory_service.models.hardware import Device, Disk, DiskTag, Interface, 
 from inventory_service.models.idempotency import IdempotencyKey
 from inventory_service.models.image import Image
 from inventory_service.models.networks import Address, AddressRange, Fabric, Space, Subnet, Vlan
-from inventory_service.models.node import NODE, NODES, Node, NodeTag
+from inventory_service.models.node import ALIKE, NODE, NODES, Node, NodeTag
 from inventory_service.models.operation import Operation, OperationLine, OperationStep
 from inventory_service.models.people import Grant, Group, GroupMember, Quota, SshKey, Token, User
 from inventory_service.models.places import Pool, Rack, Zone
@@ -17,6 +17,7 @@ from inventory_service.models.records import Erasure, Event, Failure, ScriptResu
 from inventory_service.models.tag import Tag
 
 __all__ = [
+    "ALIKE",
     "NODE",
     "NODES",
     "Address",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, text
+from sqlalchemy import CheckConstraint, Column, Computed, ForeignKey, Index, String, Table, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from inventory_service.models.base import Base, Versioned
@@ -33,6 +33,13 @@ STATES = (
 
 ASKED_FOR = ("locked", "pool_id", "zone_id", "arch", "cpus", "memory_bytes", "storage_bytes", "link_mbps", "gpus")
 """What requests ask for most; it stands in the index of ready nodes, so that a search need not look at each node's row."""
+ALIKE = (
+    "pool_id", "zone_id", "arch", "firmware", "cpus", "memory_bytes", "disk_bytes", "storage_bytes", "link_mbps", "gpus", "cost"
+)  # fmt: skip
+"""What alike nodes share. A site buys few kinds of servers and many of each."""
+_ALIKE = " || '/' || ".join(
+    f"coalesce(CAST({one} AS TEXT), '')" for one in (*ALIKE, "CASE WHEN root_disk IS NULL THEN 'unclear' END")
+)
 _COUNTED = text("failures_until IS NOT NULL")
 
 
@@ -43,7 +50,8 @@ class Node(Versioned, Base):
     the cheapest that fits. ``storage_bytes``, ``link_mbps`` and ``gpus`` sum up its parts, so that constraints need not
     count them. ``failures_until`` is when the oldest of its recent failures counts no longer. ``hardware_version`` grows when
     facts or parts change. ``idle_since`` is when it was last taken, or added. ``rules_due_at`` is when something changed
-    that the expressions of tags may look at; null when they have looked.
+    that the expressions of tags may look at; null when they have looked. ``alike``, kept by the database and unknown to the
+    ORM, is the same for nodes of which one can be judged for all: ``ALIKE``, and whether the disk for ``/`` is clear.
     """
 
     __tablename__ = "node"
@@ -54,8 +62,11 @@ class Node(Versioned, Base):
               postgresql_where=text("rules_due_at IS NOT NULL")),
         Index("ix_node_free", "cost", "idle_since", "id", *ASKED_FOR, sqlite_where=text("state = 'ready'"),
               postgresql_where=text("state = 'ready'")),
+        Column("alike", String, Computed(_ALIKE, persisted=True)),
+        Index("ix_node_alike", "alike", "state", "locked"),
         Index("ix_node_failures_until", "failures_until", sqlite_where=_COUNTED, postgresql_where=_COUNTED),
     )  # fmt: skip
+    __mapper_args__ = {"exclude_properties": ("alike",)}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)

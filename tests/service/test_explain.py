@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import update
 
-from inventory_service import clock
-from inventory_service.models import Allocation
+from inventory_service import clock, verdicts
+from inventory_service.auth import Caller
+from inventory_service.constraints import Constraint
+from inventory_service.models import NODE, NODES, Allocation
+from inventory_service.pick import HAS_ROOT, understand
+from inventory_service.seed import seed
+from inventory_service.wanted import Wanted
 from tests.service.world import GIB, World
 
 
@@ -74,3 +81,32 @@ def test_what_others_hold_and_until_when(world: World) -> None:
     world.ask("PATCH", "/nodes/m2", {"locked": True})
     assert _refused(world, mem="32G")["held"]["nodes"] == 2
     assert _refused(world, mem="33G")["possible"] == "never"
+
+
+def test_one_of_a_crowd_is_judged_for_all_of_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world.services.database.write() as session:
+        seed(session, world.services.settings.default_rack, 400)
+        for every, values in ((3, {"state": "deployed"}), (5, {"locked": True}), (7, {"state": "broken"}), (11, {"root_disk": None})):
+            session.execute(update(NODES).where(NODE.id % every == 0).values(values))
+        session.execute(update(NODES).where(NODE.id % 13 == 0).values(cost=NODE.cost + 1, memory_bytes=None))
+    for shared, words in (
+        (True, {"mem": "64G", "cpus": 1024, "zone": "row-1"}),
+        (True, {"mem": "..64G", "gpus": 1, "not_zone": "row-1,row-2", "pool": "lab"}),
+        (True, {"arch": "arm64", "firmware": "bios", "link_speed": "25G..40G"}),
+        (False, {"cpus": 1024, "tag": "quiet"}),
+        (False, {"cpus": 1024, "node": "s000001"}),
+        (False, {"cpus": 1024, "disks": "12 x hdd"}),
+    ):
+        asks = Caller(1, "admin", "admin", token_id=0)
+        with world.services.database.read() as session:
+            request = understand(session, asks, Wanted(constraints=words, deploy=False))
+            request = replace(request, constraints=[*request.constraints, Constraint("root_disk", "", HAS_ROOT)])
+            found = verdicts.judge(session, request)
+            with monkeypatch.context() as patched:
+                patched.setattr(verdicts, "_is_shared", lambda condition: False)
+                alone = verdicts.judge(session, request)
+        assert all(verdicts._is_shared(one.condition) for one in request.constraints) is shared, words
+        assert found.counts == alone.counts, words
+        assert found.considered == 400
+        assert [one._replace(id=0) for one in found.near] == [one._replace(id=0) for one in alone.near], words
+        assert len({one.id for one in found.near}) == verdicts.NEAREST

@@ -37,6 +37,7 @@ LAYERS = (
     ("policies",),
     ("set_aside", "leases", "quotas", "pools"),
     ("pick",),
+    ("verdicts",),
     ("explain", "plan", "refusals"),
     ("allocate", "where"),
     ("sets",),

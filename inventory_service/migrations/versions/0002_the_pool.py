@@ -17,6 +17,20 @@ def _states(*states: str) -> str:
     return "state IN ({})".format(", ".join(f"'{state}'" for state in states))
 
 
+_ALIKE = (
+    "pool_id",
+    "zone_id",
+    "arch",
+    "firmware",
+    "cpus",
+    "memory_bytes",
+    "disk_bytes",
+    "storage_bytes",
+    "link_mbps",
+    "gpus",
+    "cost",
+    "CASE WHEN root_disk IS NULL THEN 'unclear' END",
+)
 _SET_ASIDE = '[{"kinds": ["deploy", "release"], "failures": 3, "window_seconds": 604800}]'
 
 
@@ -446,6 +460,11 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'ready'"),
         )
         batch_op.add_column(sa.Column("failures_until", sa.DateTime(), nullable=True))
+        # SQLite cannot add a column that is stored, and need not; PostgreSQL makes an index on no other.
+        stored = True if op.get_bind().dialect.name == "postgresql" else None
+        alike = " || '/' || ".join(f"coalesce(CAST({one} AS TEXT), '')" for one in _ALIKE)
+        batch_op.add_column(sa.Column("alike", sa.String(), sa.Computed(alike, persisted=stored), nullable=True))
+        batch_op.create_index("ix_node_alike", ["alike", "state", "locked"], unique=False)
         batch_op.create_index(
             "ix_node_failures_until",
             ["failures_until"],
@@ -535,6 +554,7 @@ def downgrade() -> None:
                 server_default="0",
             )
         )
+        batch_op.drop_index("ix_node_alike")
         batch_op.drop_index(
             "ix_node_failures_until",
             sqlite_where=sa.text("failures_until IS NOT NULL"),
@@ -557,6 +577,7 @@ def downgrade() -> None:
         )
     op.execute("UPDATE node SET last_used_at = idle_since")
     for column in (
+        "alike",
         "rules_due_at",
         "failures_until",
         "idle_since",
