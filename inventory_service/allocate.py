@@ -14,7 +14,7 @@ from inventory_service import clock, leases
 from inventory_service.addresses import assign
 from inventory_service.annotations import merged
 from inventory_service.auth import Caller, check_name
-from inventory_service.db import connection_of, touch
+from inventory_service.db import connection_of
 from inventory_service.events import record
 from inventory_service.held_names import held_as, taken
 from inventory_service.hostnames import check_hostname
@@ -129,7 +129,6 @@ def keep(
     zone, gets_addresses = node.told
     if gets_addresses or wanted.addresses:
         assign(session, allocation, node, caller.actor, wanted.addresses)
-    touch(session, "allocations")
     return Taken(allocation, zone, policy.pool, bool(gets_addresses or wanted.addresses))
 
 

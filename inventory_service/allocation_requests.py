@@ -188,7 +188,6 @@ def annotate(
         allocation.note, allocation.annotations = note, after
         session.flush()
         record(session, "allocation.annotated", actor, allocation=allocation, note=note, annotations=annotations)
-        touch(session, "allocations")
 
 
 def give_up(session: Session, allocation: Allocation, reason: str, actor: str) -> None:
@@ -199,7 +198,7 @@ def give_up(session: Session, allocation: Allocation, reason: str, actor: str) -
     allocation.credentials = None
     allocation.due_at = None
     record(session, "allocation.wait-ended", actor, allocation=allocation, reason=reason)
-    touch(session, "allocations", f"allocation:{allocation.id}")
+    touch(session, f"allocation:{allocation.id}")
 
 
 def held_allocation(session: Session, node: Node) -> Allocation | None:

@@ -140,7 +140,7 @@ def _wait(
     pools = select(literal(waiting.id), Pool.id).where(would_do)
     session.execute(insert(AllocationPool).from_select(["allocation_id", "pool_id"], pools))
     record(session, "allocation.waiting", caller.actor, allocation=waiting, constraints=dict(wanted.constraints))
-    touch(session, "allocations", "due")
+    touch(session, "due")
     return waiting
 
 

@@ -121,7 +121,7 @@ def extend(session: Session, allocation: Allocation, field: str, value: str, act
     record(
         session, "allocation.extended", actor, allocation=allocation, before=say_moment(before), until=say_moment(end)
     )
-    touch(session, "due", "allocations", f"allocation:{allocation.id}")
+    touch(session, "due", f"allocation:{allocation.id}")
 
 
 def latest_end(pool: Pool, allocation: Allocation, now: datetime) -> datetime | None:
@@ -160,5 +160,5 @@ def announce(session: Session, allocation: Allocation) -> bool:
         allocation.expired_at = now
         record(session, "allocation.expired", "engine", allocation=allocation, lease=said)
     allocation.due_at = min((one for one in (notice_at, end, release_at) if one > now), default=None)
-    touch(session, "allocations", f"allocation:{allocation.id}")
+    touch(session, f"allocation:{allocation.id}")
     return release_at <= now

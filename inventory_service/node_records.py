@@ -16,7 +16,6 @@ from inventory_service.annotations import merged
 from inventory_service.auth import Caller, check_name
 from inventory_service.config import Settings
 from inventory_service.constraints import parse_arch, parse_tags
-from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.models import Allocation, Bmc, DiskTag, Interface, InterfaceTag, Node, NodeTag, Pool
 from inventory_service.offers import offer_node, offer_user
@@ -228,7 +227,6 @@ def add_node(session: Session, settings: Settings, vault: Vault, values: dict[st
     _flush_unique(session, node)
     set_interfaces(session, node, values["interfaces"])
     record(session, "node.added", actor, node=node, macs=macs)
-    touch(session, "nodes")
     return find_node(session, node.name)
 
 
@@ -304,7 +302,6 @@ def change_node(session: Session, vault: Vault, node: Node, values: dict[str, An
     record(session, "node.changed", actor, node=node, changed=sorted(values))
     if node.state == "ready":
         offer_node(session, node.id)
-    touch(session, "nodes")
 
 
 def _set_root_disk(node: Node, serial: str | None) -> None:
@@ -326,7 +323,6 @@ def delete_node(session: Session, node: Node, actor: str) -> None:
     record(session, "node.deleted", actor, node=node, name=node.name, uuid=node.uuid, serial=node.serial)
     session.flush()
     session.delete(node)
-    touch(session, "nodes")
 
 
 def take_out(session: Session, node: Node, verb: str, comment: str, actor: str) -> None:
@@ -342,4 +338,3 @@ def take_out(session: Session, node: Node, verb: str, comment: str, actor: str) 
         held.credentials = None
         held.due_at = None
         offer_user(session, held.user_id)
-        touch(session, "allocations")

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from inventory_service import clock
-from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.models import NODE, NODES, Allocation, Node
 from inventory_service.offers import offer_node
@@ -154,7 +153,6 @@ def advance(
         **({"reason": reason} if reason else {}),
         **detail,
     )
-    touch(session, "nodes")
     if after == "ready":
         offer_node(session, node.id)
 
@@ -197,6 +195,4 @@ def advance_chosen(
     """
     picked = select(chosen.cte("picked").c.id)
     moved = session.execute(_move(before, verb, tell).where(NODE.id.in_(picked)), {"now": clock.now()}).all()
-    if moved:
-        touch(session, "nodes")
     return [Moved(number, name, pool_id, cpus, memory, tuple(told)) for number, name, pool_id, cpus, memory, *told in moved]

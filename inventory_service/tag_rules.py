@@ -17,7 +17,6 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
-from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.expressions import documents
 from inventory_service.models import Node, NodeTag, Tag
@@ -100,8 +99,6 @@ def _apply(session: Session, nodes: Sequence[_Seen], decided: Sequence[_Decided]
             changed.append(node.id)
             record(session, "node.tags-changed", "engine", node=node, added=added, removed=removed, why="expression")
     count_change(session, changed)
-    if changed:
-        touch(session, "nodes")
     return {node.id for node in as_read}
 
 

@@ -96,7 +96,6 @@ def delete_tag(session: Session, tag: Tag, actor: str) -> None:
     count_change(session, had)
     record(session, "tag.deleted", actor, tag=tag.name, expression=tag.expression, nodes=len(had))
     session.delete(tag)
-    touch(session, "nodes")
 
 
 def count_change(session: Session, node_ids: Sequence[int]) -> None:

@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
-from inventory_service.db import touch
 from inventory_service.events import record
 from inventory_service.models import Bmc, Erasure, NodeFacts, Operation, ScriptResult
 from inventory_service.node_records import normal_mac
@@ -56,7 +55,6 @@ def store_facts(session: Session, operation: Operation, facts: dict[str, Any]) -
     say(session, operation, f"hardware inventory stored: {node.cpus} CPUs, {node.memory_bytes} bytes of memory, "
         f"{len(node.disks)} disks, root disk {node.root_disk or 'not clear'}")  # fmt: skip
     changed(session, operation)
-    touch(session, "nodes")
 
 
 def add_erasures(session: Session, operation: Operation, items: Sequence[dict[str, Any]]) -> None:
@@ -136,7 +134,6 @@ def set_power(session: Session, operation: Operation, power_state: str) -> None:
     if operation.node.power_state != power_state:
         operation.node.power_state = power_state
         operation.node.updated_at = clock.now()
-        touch(session, "nodes")
 
 
 def set_account(session: Session, vault: Vault, operation: Operation, said: dict[str, Any]) -> None:

@@ -123,7 +123,7 @@ def _follow(session: Session, operation: Operation, outcome: str, reason: str | 
 def _follow_allocation(
     session: Session, operation: Operation, allocation: Allocation, succeeded: bool, reason: str | None
 ) -> None:
-    touch(session, "allocations", f"allocation:{allocation.id}")
+    touch(session, f"allocation:{allocation.id}")
     if allocation.expired_at is not None and operation.kind != "release":
         # Its lease ended meanwhile, and the release waited for this operation.
         allocation.due_at = clock.now()
