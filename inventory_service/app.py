@@ -140,7 +140,7 @@ def create_app(services: Services) -> APIFlask:
     extensions["metalpool"] = services
     watch_offers(services)
     open_room(extensions, services.settings.long_polls)
-    open_limiter(extensions)
+    open_limiter(extensions, services)
     errors.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

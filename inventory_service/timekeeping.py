@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from inventory_service import clock
+from inventory_service import clock, idempotency, rates
 from inventory_service.allocation_requests import give_up, release
 from inventory_service.db import hold
-from inventory_service.idempotency import sweep
 from inventory_service.leases import announce
 from inventory_service.models import Allocation, Node
 from inventory_service.problems import Problem
@@ -48,7 +47,8 @@ def keep_time(services: Services) -> None:
             _keep(session, services, allocation_id)
     with services.database.write() as session:
         recount_due(session)
-        sweep(session, services.settings)
+        idempotency.sweep(session, services.settings)
+        rates.sweep(session)
 
 
 def _keep(session: Session, services: Services, allocation_id: int) -> None:

@@ -6,12 +6,11 @@ import re
 from ipaddress import ip_address
 
 from flask import current_app, request
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
 from inventory_service.api.authentication import services
 from inventory_service.problems import TooMany
+from inventory_service.rates import Rates, SharedRates
+from inventory_service.services import Services
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:]{2,39}\](:\d{1,5})?", re.ASCII)
 _LIMITER = "metalpool limiter"
@@ -45,9 +44,9 @@ def boot_base_url() -> str:
     return f"{scheme}://{host}/boot" if _HOST.fullmatch(host) else "/boot"
 
 
-def open_limiter(extensions: dict[str, object]) -> None:
-    """Give an application its counters; they live in the process."""
-    extensions[_LIMITER] = FixedWindowRateLimiter(MemoryStorage())
+def open_limiter(extensions: dict[str, object], services: Services) -> None:
+    """Give an application its counters: those of all processes, when there are several."""
+    extensions[_LIMITER] = SharedRates(services.database) if services.settings.processes > 1 else Rates()
 
 
 def limit(what: str, per_minute: int) -> None:
@@ -56,5 +55,5 @@ def limit(what: str, per_minute: int) -> None:
     :raises TooMany: it was one too many in this minute
     """
     limiter = current_app.extensions[_LIMITER]
-    if not limiter.hit(RateLimitItemPerMinute(per_minute), what, source_address()):
+    if not limiter.allow(f"{what} {source_address()}", per_minute):
         raise TooMany(f"more than {per_minute} requests in a minute", 30)

@@ -13,6 +13,7 @@ from inventory_service.models.node import ALIKE, NODE, NODES, Node, NodeTag
 from inventory_service.models.operation import Operation, OperationLine, OperationStep
 from inventory_service.models.people import Grant, Group, GroupMember, Quota, SshKey, Token, User
 from inventory_service.models.places import Pool, Rack, Zone
+from inventory_service.models.rates import RateCount
 from inventory_service.models.records import Erasure, Event, Failure, ScriptResult
 from inventory_service.models.tag import Tag
 
@@ -53,6 +54,7 @@ __all__ = [
     "Pool",
     "Quota",
     "Rack",
+    "RateCount",
     "ScriptResult",
     "Space",
     "SshKey",

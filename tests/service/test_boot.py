@@ -152,7 +152,8 @@ def test_phone_home_as_cloud_init_posts_it(world: World) -> None:
     assert shown == {"address": "192.0.2.77", "host_keys": [HOST_KEY]}
 
 
-def test_boot_endpoints_are_limited_by_source(make_world) -> None:
+def test_boot_endpoints_are_limited_by_source(make_world, clock_at) -> None:
+    clock_at()
     world = make_world(engine=False, boot_requests_per_minute=5)
     query = "/boot/ipxe?mac=52:54:00:aa:bb:cc"
     far = {"X-Forwarded-For": "192.0.2.1"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -66,7 +67,8 @@ def test_others_operations_are_not_shown(world: World, browser: FlaskClient) -> 
     assert work.id not in browser.get("/").text
 
 
-def test_wrong_token_does_not_sign_in_and_guessing_is_limited(world: World, browser: FlaskClient) -> None:
+def test_wrong_token_does_not_sign_in_and_guessing_is_limited(world: World, browser: FlaskClient, clock_at: Any) -> None:
+    clock_at()
     codes = [browser.post("/login", data={"token": "mp_guess"}).status_code for unused in range(12)]
     assert codes[:10] == [401] * 10
     assert codes[-1] == 429
