@@ -32,7 +32,7 @@ demo-clean: $(VENV)/ready ## Take the demo away: no process, namespace or disk i
 	python -m testbed.clean
 
 # What the pool promises, and whatever a database may see differently; make test-postgresql runs all of the service's tests.
-GUARANTEES := $(patsubst %,tests/service/test_%.py,allocate durability idempotency leases line machine migrations outage quotas races sets)
+GUARANTEES := $(patsubst %,tests/service/test_%.py,allocate durability idempotency leases line machine migrations outage processes quotas races relay sets)
 
 test: $(VENV)/test-ready ## All the tests, the boots included (under 50 minutes on two cores)
 	bash tests/checks.sh

@@ -1,14 +1,14 @@
 """Wakes those who wait for a change (long polls, the engine) as soon as it is committed.
 
-A wake-up is a hint inside one process; whoever waits reads the row again, and does so at intervals in any case,
-so that a change made by another process is seen too.
+A wake-up is a hint; whoever waits reads the row again, and does so at intervals in any case, so that one that got lost
+on its way is made up for. Other processes hear of it where ``relay.py`` carries it to them.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,6 +22,8 @@ class Changes:
         self._waiters: dict[str, set[threading.Event]] = {}
         self._reread_seconds = reread_seconds
         self._closed = False
+        self.tell_others: Callable[[Collection[str]], None] = lambda _topics: None
+        """Carries topics to other processes."""
 
     @property
     def closed(self) -> bool:
@@ -30,17 +32,26 @@ class Changes:
 
     def close(self) -> None:
         """Wake everybody for good."""
-        with self._lock:
-            self._closed = True
-            for waiters in self._waiters.values():
-                for waiter in waiters:
-                    waiter.set()
+        self._closed = True
+        self.wake_all()
 
-    def announce(self, topics: Iterable[str]) -> None:
-        """Wake everybody who waits for one of the topics."""
+    def announce(self, topics: Collection[str]) -> None:
+        """Wake everybody who waits for one of the topics, in other processes too."""
+        self.wake(topics)
+        self.tell_others(topics)
+
+    def wake(self, topics: Iterable[str]) -> None:
+        """Wake those of this process."""
         with self._lock:
             for topic in topics:
                 for waiter in self._waiters.get(topic, ()):
+                    waiter.set()
+
+    def wake_all(self) -> None:
+        """Make everybody of this process look again: nobody knows what changed."""
+        with self._lock:
+            for waiters in self._waiters.values():
+                for waiter in waiters:
                     waiter.set()
 
     def wait_until(self, topic: str, look: Callable[[], T | None], seconds: float) -> T | None:

@@ -63,6 +63,15 @@ def serve(settings: Settings) -> None:
     run(settings)
 
 
+@main.command(hidden=True)
+@click.pass_obj
+def engine(settings: Settings) -> None:
+    """The engine alone, on PostgreSQL; ``serve`` starts it, and starts it again when it ends."""
+    from inventory_service.engine_process import run
+
+    run(settings)
+
+
 @main.command()
 @click.pass_obj
 @click.option(

@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 DEFAULT_FILE = Path("/etc/metalpool/service.toml")
 ENV_PREFIX = "METALPOOL_"
+
+
+MOST_PROCESSES = 4
+"""So many by default, however many CPUs there are: each has its memory and its connections."""
 
 
 class SettingsError(Exception):
@@ -30,7 +34,7 @@ class Settings(BaseModel):
     database_url: str = ""
     tls: bool = True
     server_names: list[str] = Field(default_factory=lambda: ["localhost", "127.0.0.1", "::1"])
-    processes: int = Field(default=1, ge=1, description="more than one only with PostgreSQL")
+    processes: int = Field(default=0, ge=0, validate_default=True, description="that serve; 0 on PostgreSQL: one for each CPU, at most 4")
     request_threads: int = Field(default=64, ge=8)
     long_polls: int = Field(default=48, ge=1, description="requests that may wait at the same time")
     long_poll_seconds: int = Field(default=60, ge=1, description="the longest wait of one request")
@@ -74,6 +78,15 @@ class Settings(BaseModel):
             raise ValueError("not a database that the service runs on; allowed: sqlite:///FILE, postgresql+psycopg://...")
         return value
 
+    @field_validator("processes")
+    @classmethod
+    def _sqlite_has_one_writer(cls, value: int, others: ValidationInfo) -> int:
+        if _is_sqlite(others.data.get("database_url", "")):
+            if value > 1:
+                raise ValueError(f"{value} are not possible on SQLite, which one process writes; allowed: 1, more on PostgreSQL")
+            return 1
+        return value or min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
+
     @field_validator("step_limits")
     @classmethod
     def _limits_name_steps(cls, value: dict[str, int]) -> dict[str, int]:
@@ -93,9 +106,13 @@ class Settings(BaseModel):
         return self.database_url or f"sqlite:///{self.state_dir / 'metalpool.sqlite'}"
 
     @property
+    def is_sqlite(self) -> bool:
+        return _is_sqlite(self.database_url)
+
+    @property
     def engine_database(self) -> str:
         """Where DBOS keeps its workflows: beside the database."""
-        if self.database.startswith("sqlite"):
+        if self.is_sqlite:
             return f"sqlite:///{self.state_dir / 'engine.sqlite'}"
         return self.database
 
@@ -122,6 +139,10 @@ class Settings(BaseModel):
         shown: dict[str, Any] = json.loads(self.model_dump_json())
         shown["database_url"] = make_url(self.database).render_as_string(hide_password=True)
         return shown
+
+
+def _is_sqlite(database_url: str) -> bool:
+    return not database_url or database_url.startswith("sqlite")
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -271,13 +271,18 @@ def among(session: Session, column: ColumnElement[int], ids: Select[int]) -> Col
     return column == any_(func.array(ids.scalar_subquery())) if side_by_side(session) else column.in_(ids)
 
 
+def number_of(what: str) -> int:
+    """The number of the advisory lock that these words stand for."""
+    return int.from_bytes(hashlib.blake2b(what.encode(), digest_size=8).digest(), signed=True)
+
+
 def alone(session: Session, *what: str) -> None:
     """Let only one transaction at a time go on from here until it ends; on SQLite a writer is alone anyway.
 
     :param what: words for what nobody else may touch; several are held always in the same order
     """
     if side_by_side(session):
-        numbers = sorted(int.from_bytes(hashlib.blake2b(one.encode(), digest_size=8).digest(), signed=True) for one in what)
+        numbers = sorted(map(number_of, what))
         locks = "SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:numbers AS bigint[])) AS number"
         session.execute(text(locks), {"numbers": numbers})
 

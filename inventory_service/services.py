@@ -8,7 +8,7 @@ from inventory_service.auth import ensure_rack
 from inventory_service.changes import Changes
 from inventory_service.config import Settings
 from inventory_service.cost import set_weights
-from inventory_service.db import PATIENCE, Database, newest_revision, revision_of, upgrade
+from inventory_service.db import PATIENCE, Database, alone, newest_revision, revision_of, upgrade
 from inventory_service.places import ensure_pool, ensure_zone
 from inventory_service.sandbox import Sandbox
 from inventory_service.turns import Turns
@@ -48,6 +48,7 @@ def open_services(settings: Settings) -> Services:
     """Open everything; the default zone, pool and rack are made when they are missing."""
     services = Services(settings, Database(settings.database), Vault(settings.vault_key_file))
     with services.database.write() as session:
+        alone(session, "defaults")
         ensure_zone(session, settings.default_zone)
         ensure_pool(session, settings.default_pool)
         ensure_rack(session, settings.default_rack, "engine")

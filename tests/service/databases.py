@@ -21,6 +21,9 @@ from tests.service.world import World
 class Databases(ABC):
     """One kind of database."""
 
+    processes = 1
+    """How many serve."""
+
     def __init__(self, prepared: Path) -> None:
         """Prepare a service as ``inventory-service init`` does, with an engine's tables too.
 
@@ -52,7 +55,7 @@ class Databases(ABC):
         """A prepared service of its own in a directory, which is made."""
         database = {} if "database_url" in settings else {"database_url": self.copy_database(self._prepared)}
         shutil.copytree(self._prepared.state_dir, directory)
-        return Settings(state_dir=directory, **database, **settings)
+        return Settings(state_dir=directory, **{"processes": self.processes} | database | settings)
 
     def make_durable(self) -> None:  # noqa: B027 - SQLite's files always are
         """From now on what is committed reaches the disk before it is answered."""
@@ -88,6 +91,8 @@ class SqliteDatabases(Databases):
 
 class PostgresqlDatabases(Databases):
     """A server of one's own; commits are not flushed to the disk, which tells no test anything."""
+
+    processes = 2
 
     def __init__(self, prepared: Path) -> None:
         self.cluster = Cluster()

@@ -19,12 +19,14 @@ WITHOUT_TOKEN = {"boot": "proof", "pages": "session"}
 
 # What stands lower knows nothing of what stands higher.
 LAYERS = (
-    ("clock", "ip", "problems", "sizes", "steps", "changes", "secret_tokens", "turns", "sandbox_process", "sandbox"),
+    ("clock", "ip", "problems", "sizes", "steps", "changes", "secret_tokens", "turns", "sandbox_process", "sandbox", "supervised"),
     ("durations",),
     ("config", "vault", "tls"),
     ("models",),
     ("prepared",),
-    ("db", "idempotency", "bulk"),
+    ("db", "idempotency", "bulk", "rates"),
+    ("postgresql",),
+    ("relay",),
     ("offers", "cost"),
     ("events", "hostnames", "auth", "rights", "people", "places", "services", "states", "root_disk", "images"),
     ("expressions", "constraints"),
@@ -45,7 +47,9 @@ LAYERS = (
     ("enlist", "allocation_requests", "set_requests", "documents", "seed"),
     ("timekeeping", "asking"),
     ("line",),
+    ("process",),
     ("engine",),
+    ("engine_process",),
     ("api", "boot", "pages", "transfer"),
     ("app",),
     ("document", "setup", "serve", "wsgi"),

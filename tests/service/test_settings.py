@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -38,6 +39,8 @@ def test_defaults_then_file_then_environment(tmp_path: Path) -> None:
         ("database_url = 'mysql://h/d'", "postgresql"),
         ('[step_limits]\n"deploy.paint" = 1', "deploy.write_image"),
         ("listen_port = 'x'", "listen_port"),
+        ("processes = 2", "processes: .* 2 are not possible on SQLite.* allowed: 1, more on PostgreSQL"),
+        ("processes = -1", "processes"),
         ("=", "service.toml"),
     ],
 )
@@ -51,6 +54,15 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, word: str) -> None:
 def test_database_url_names_the_driver(tmp_path: Path) -> None:
     for url in ("postgres://u@h/d", "postgresql://u@h/d", "postgresql+psycopg://u@h/d"):
         assert load(None, {"METALPOOL_DATABASE_URL": url}).database == "postgresql+psycopg://u@h/d"
+
+
+def test_as_many_processes_serve_as_there_are_cpus_but_four_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    postgresql = {"METALPOOL_DATABASE_URL": "postgresql://h/d"}
+    for cpus, processes in ((1, 1), (3, 3), (64, 4)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _pid, cpus=cpus: set(range(cpus)))
+        assert load(None, {}).processes == 1
+        assert load(None, postgresql).processes == load(None, postgresql | {"METALPOOL_PROCESSES": "0"}).processes == processes
+    assert load(None, postgresql | {"METALPOOL_PROCESSES": "7"}).processes == 7
 
 
 def test_password_of_the_database_is_not_shown(tmp_path: Path) -> None:
