@@ -10,7 +10,9 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -29,6 +31,8 @@ LOST = 0.1
 """How often a client takes an answer for lost and asks again: a kill hardly ever falls between commit and answer."""
 GIVE_UP = 120.0
 """Seconds after which a request that nobody answers is an error."""
+_ALL, _ENGINE, _ONE_THAT_SERVES = range(3)
+"""What a round kills. Granian ends the service when what serves ends twice within 5.5 seconds."""
 SUBNET = {"vlan": "lan", "cidr": "203.0.113.0/24", "gateway": "203.0.113.1", "assign": True}
 """The nodes are on it: each allocation gets a fixed address, the lowest that is free, or the one that it asks for."""
 _OWN = "203.0.113.{}"
@@ -120,7 +124,7 @@ class Storm:
         self._over = threading.Event()
 
     def round(self) -> float:
-        """Let every client acquire and release, kill the service in the middle; the answer is how long it took."""
+        """Let every client acquire and release, kill the service or some of it in the middle; the answer is how long it took."""
         self._rounds += 1
         self._over.clear()
         answered = self.told.answers()
@@ -133,8 +137,7 @@ class Storm:
         enough = answered + self.random.randrange(1, 2 * CLIENTS)
         with self.told.changed:
             self.told.changed.wait_for(lambda: self.told.answers() >= enough, GIVE_UP)
-        self._served.kill()
-        self._served.start()
+        self._strike()
         for thread in clients:
             thread.join()
         # Also those whose claim was answered to nobody: they are another's after a while.
@@ -145,6 +148,17 @@ class Storm:
             thread.join()
         assert not self.told.unexpected, self.told.unexpected[:5]
         return time.monotonic() - began
+
+    def _strike(self) -> None:
+        """Kill the whole service; of several processes by turns the engine's, all, and one of those that serve."""
+        aim = self._rounds % 3 if self._served.engines() else _ALL
+        if aim == _ENGINE:
+            os.kill(self._served.engines()[0], signal.SIGKILL)
+        elif aim == _ONE_THAT_SERVES:
+            os.kill(self.random.choice(self._served.serving()), signal.SIGKILL)
+        else:
+            self._served.kill()
+            self._served.start()
 
     def _guard(self, work: Callable[[int], None], number: int) -> None:
         try:
