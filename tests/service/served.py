@@ -54,6 +54,7 @@ class Served:
         self.is_up = threading.Event()
         """Set from the moment at which it answers until it is killed or told to stop."""
         self._log = log
+        self._kept: list[Kept] = []
 
     def spawn(self) -> None:
         command = [sys.executable, "-m", "inventory_service", "serve"]
@@ -118,6 +119,8 @@ class Served:
 
     def stop(self) -> None:
         self.is_up.clear()
+        for kept in self._kept:
+            kept.close()
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(30)
@@ -128,6 +131,7 @@ class Served:
         for unused in range(16):
             if len(found) < len(serving):
                 kept = Kept(self)
+                self._kept.append(kept)
                 found[kept.process_of(serving)] = kept
         return found
 
@@ -158,6 +162,10 @@ class Kept:
         answer = self._connection.getresponse()
         content = answer.read()
         return Answer(answer.status, json.loads(content) if content.startswith(b"{") else None, answer.headers)
+
+    def close(self) -> None:
+        """It would be waited for when the service stops."""
+        self._connection.close()
 
     def process_of(self, processes: Iterable[int]) -> int:
         """Which of these has the other end."""
