@@ -46,6 +46,7 @@ _POSTGRESQL = {
     "lock_timeout": "10s",
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "60s",
+    "jit": "off",  # compiling takes longer than any statement of the service
 }
 _BUSY_SECONDS = 10
 _PAUSE_SECONDS = 1.0

@@ -69,15 +69,8 @@ class Request:
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What a free node has to meet; first what follows from it and can be decided without a look at the node's parts."""
-        bounds = self.dear_enough
-        if self.least.storage_bytes:
-            bounds.append(NODE.storage_bytes >= self.least.storage_bytes)
-        if self.least.gpus:
-            bounds.append(NODE.gpus >= self.least.gpus)
-        if self.least.link_mbps:
-            bounds.append(NODE.link_mbps >= self.least.link_mbps)
-        return [*bounds, *self.visible, *(one.condition for one in self.constraints)]
+        """What a free node has to meet; first what follows from it."""
+        return [*self.dear_enough, *self.least.bounds, *self.visible, *(one.condition for one in self.constraints)]
 
     @property
     def dear_enough(self) -> list[ColumnElement[bool]]:

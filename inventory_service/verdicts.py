@@ -20,6 +20,7 @@ from sqlalchemy import (
     Float,
     SelectBase,
     TextClause,
+    and_,
     bindparam,
     case,
     cast,
@@ -143,7 +144,7 @@ def _judged(session: Session, request: Request, crowds: bool) -> CTE:
     fails: list[Any] = [
         case((READY, 0), (IN_USE, STATE), else_=STATE | _GONE),
         case((NODE.locked.is_(False), 0), else_=LOCKED),
-        *(case((one.condition, 0), else_=bit_of(index)) for index, one in enumerate(request.constraints)),
+        *(case((and_(*one.least.bounds, one.condition), 0), else_=bit_of(index)) for index, one in enumerate(request.constraints)),
     ]
     amounts = {one.quantity.column.key: one.quantity.column for one in request.constraints if one.quantity is not None}
     has = [func.coalesce(column, 0).label(f"has_{name}") for name, column in amounts.items()]

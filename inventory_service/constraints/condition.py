@@ -9,6 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select
 from sqlalchemy.sql.elements import KeyedColumnElement
 
+from inventory_service.models import NODE
+
+_SUMS = ("storage_bytes", "gpus", "link_mbps")
+
 
 @dataclass(frozen=True)
 class Least:
@@ -19,6 +23,11 @@ class Least:
     storage_bytes: int = 0
     gpus: int = 0
     link_mbps: int = 0
+
+    @property
+    def bounds(self) -> list[ColumnElement[bool]]:
+        """What follows from it for the sums over a node's parts, which can be decided without a look at the parts."""
+        return [NODE[name] >= least for name in _SUMS if (least := getattr(self, name))]
 
     def and_also(self, other: Least) -> Least:
         """What a node has at least that meets both."""
