@@ -180,8 +180,9 @@ def ways(session: Session, request: Request) -> Iterator[Select[int]]:
     if rare is None:
         yield best(request)
         return
-    few = _fitting(request, among(session, NODE.id, rare)).limit(literal_column("1"))
-    yield few.with_hint(NODES, "NOT INDEXED", "sqlite")
+    others = [one for one in request.constraints if one.among is not rare]
+    few = _fitting(replace(request, constraints=others), among(session, NODE.id, rare))
+    yield few.limit(literal_column("1")).with_hint(NODES, "NOT INDEXED", "sqlite")
 
 
 def _among_the_cheapest(request: Request) -> ColumnElement[bool]:
@@ -195,7 +196,7 @@ def _among_the_cheapest(request: Request) -> ColumnElement[bool]:
 
 
 def _rare(session: Session, request: Request) -> Select[int] | None:
-    """The ids of the fewest nodes that alone may meet a constraint, when they are few."""
+    """The ids of the fewest nodes that meet a constraint, when they are few."""
     lists = [one.among for one in request.constraints if one.among is not None]
     some = [select(func.count()).select_from(one.limit(_FEW).subquery()).scalar_subquery() for one in lists]
     lengths = session.execute(select(*some)).one()

@@ -55,7 +55,7 @@ class Constraint:
     :param name: how the user calls it
     :param value: the user's own words
     :param condition: SQL over the table of nodes
-    :param among: the ids of the nodes that alone may meet it, where an index leads to them
+    :param among: the ids of the nodes that meet it, where an index leads to them
     """
 
     name: str
