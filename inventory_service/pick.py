@@ -175,7 +175,8 @@ def ways(session: Session, request: Request) -> Iterator[Select[int]]:
     if not any(one.among is not None for one in request.constraints):
         yield best(request)
         return
-    yield best(request).where(_among_the_cheapest(request))
+    if not request.preferences:  # which may rank a dear node first
+        yield best(request).where(_among_the_cheapest(request))
     rare = _rare(session, request)
     if rare is None:
         yield best(request)

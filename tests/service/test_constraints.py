@@ -228,13 +228,14 @@ def test_pick_finds_the_best_from_wherever_it_begins(
     words += [({"tag": "fast", "subnet": "store-net"}, ["gpu"]), ({"tag": "old", "subnet": "lab-net"}, [])]
     wrong = [(one, found) for one, expected in words if (found := _picked(world, one)) != expected]
     assert not wrong, wrong
+    assert _picked(world, {"tag": "fast"}, prefer="mem=64G, tags=old") == ["gpu"], "a preference goes before the cost"
 
 
-def _picked(world: World, constraints: dict[str, Any]) -> list[str]:
+def _picked(world: World, constraints: dict[str, Any], prefer: Any = None) -> list[str]:
     """What a pick takes; it is given back at once."""
     asks = Caller(1, "admin", "admin", token_id=0)
     with world.services.database.write() as session:
-        request = pick.understand(session, asks, Wanted(constraints=constraints, deploy=False))
+        request = pick.understand(session, asks, Wanted(constraints=constraints, prefer=prefer, deploy=False))
         moved = pick.pick(session, request)
         session.rollback()
     return [moved.name] if moved else []
