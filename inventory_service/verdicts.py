@@ -44,6 +44,9 @@ IN_USE = NODE.state.in_(sorted(USERS | WORKING))
 STATE, LOCKED, _GONE = 1, 2, 4
 """Bits of a verdict: the node is not ready, it is locked, it will not come back by itself."""
 _OWN_BITS = 3
+_SOME, _WORTH_IT = 1000, 4
+"""How many nodes are looked at to see whether there are crowds, and how many make one on the average."""
+_KINDS = select(func.count(select(NODE.alike).order_by(NODE.alike).limit(bindparam("some")).subquery().c.alike.distinct()))
 _KEY = ("alike", "state", "locked")
 """The nodes that share these are one crowd."""
 _CROWDS = select(*(NODE[one] for one in _KEY), func.count().label("nodes")).group_by(*(NODE[one] for one in _KEY))
@@ -109,7 +112,7 @@ def bit_of(index: int) -> int:
 
 def judge(session: Session, request: Request) -> Verdicts:
     """Judge all nodes that the caller may see, in one statement."""
-    crowds = all(map(_is_shared, (*request.visible, *(one.condition for one in request.constraints))))
+    crowds = all(map(_is_shared, (*request.visible, *(one.condition for one in request.constraints)))) and _are_crowds(session)
     judged = _judged(session, request, crowds)
     nodes = cast(func.sum(judged.c.nodes), BigInteger)
     counts = select(literal(0).label("what"), judged.c.bits, nodes.label("number"), null().label("missing"), null().label("cost"))
@@ -137,6 +140,11 @@ def _is_shared(condition: ColumnElement[bool]) -> bool:
     if any(isinstance(one, SelectBase | TextClause) for one in looked_at):
         return False
     return all(one.key in ALIKE for one in looked_at if isinstance(one, ColumnClause))
+
+
+def _are_crowds(session: Session) -> bool:
+    """Whether the nodes of this pool are alike at all: one for whom nobody else stands costs more to find than to judge."""
+    return (session.scalar(_KINDS, {"some": _SOME}) or 0) < _SOME / _WORTH_IT
 
 
 def _judged(session: Session, request: Request, crowds: bool) -> CTE:

@@ -101,10 +101,11 @@ def test_one_of_a_crowd_is_judged_for_all_of_it(world: World, monkeypatch: pytes
         with world.services.database.read() as session:
             request = understand(session, asks, Wanted(constraints=words, deploy=False))
             request = replace(request, constraints=[*request.constraints, Constraint("root_disk", "", HAS_ROOT)])
-            found = verdicts.judge(session, request)
+            assert not verdicts._are_crowds(session), "these few differ"
+            alone = verdicts.judge(session, request)
             with monkeypatch.context() as patched:
-                patched.setattr(verdicts, "_is_shared", lambda condition: False)
-                alone = verdicts.judge(session, request)
+                patched.setattr(verdicts, "_WORTH_IT", 1)
+                found = verdicts.judge(session, request)
         assert all(verdicts._is_shared(one.condition) for one in request.constraints) is shared, words
         assert found.counts == alone.counts, words
         assert found.considered == 400
