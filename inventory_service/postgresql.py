@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url
@@ -49,10 +50,12 @@ def hold_alone(url: str, what: str) -> psycopg.Connection[Any]:
 
     while True:
         try:
-            connection = connect(url, what)
-            while not _take(connection, what):
-                time.sleep(_TAKE_SECONDS)
-            return connection
+            with ExitStack() as opened:
+                connection = opened.enter_context(connect(url, what))
+                while not _take(connection, what):
+                    time.sleep(_TAKE_SECONDS)
+                opened.pop_all()
+                return connection
         except psycopg.OperationalError as error:
             log.error("the database does not answer, %s tries again: %s", what, error)
             time.sleep(AGAIN_SECONDS)

@@ -45,8 +45,8 @@ def boot_base_url() -> str:
 
 
 def open_limiter(extensions: dict[str, object], services: Services) -> None:
-    """Give an application its counters: those of all processes, when there are several."""
-    extensions[_LIMITER] = SharedRates(services.database) if services.settings.processes > 1 else Rates()
+    """Give an application its counters: on PostgreSQL those of all processes."""
+    extensions[_LIMITER] = Rates() if services.settings.is_sqlite else SharedRates(services.database)
 
 
 def limit(what: str, per_minute: int) -> None:

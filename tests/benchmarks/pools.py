@@ -20,6 +20,8 @@ from tests.benchmarks.recording import Recorder, Recording
 from tests.benchmarks.requests import constraints
 from tests.service.served import Served
 
+PROCESSES = 2
+"""So many serve on PostgreSQL."""
 _SHARE_OF_A_ROUND = 5
 """A round takes at most every fifth node, so that the last of it finds nearly the pool that the first found."""
 
@@ -34,7 +36,7 @@ class Pool:
 
     def __init__(self, directory: Path, database_url: str, nodes: int) -> None:
         self.nodes = nodes
-        self.settings = Settings(state_dir=directory, database_url=database_url)
+        self.settings = Settings(state_dir=directory, database_url=database_url, processes=PROCESSES if database_url else 1)
         initialise(self.settings)
         services = open_services(self.settings)
         with services.database.write() as session:

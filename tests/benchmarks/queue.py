@@ -15,7 +15,7 @@ class _Rack:
     """What ``Work`` needs of a world, over HTTP."""
 
     engine = None
-    """It runs in the service's own process."""
+    """It is the service's own."""
 
     def __init__(self, pool: Pool) -> None:
         self.settings, self._service = pool.settings, pool.service
