@@ -26,6 +26,8 @@ PEERS_CLIENTS = (1, 8)
 PEERS_NODES = 1_000
 PEERS_SECONDS = 10.0
 IMPOSSIBLE = {"mem": "64G", "cpus": 1024, "zone": "row-1"}
+IMPOSSIBLE_TAGGED = IMPOSSIBLE | {"tag": "gpu"}
+"""Alike nodes do not share their tags, so that each is judged by itself."""
 HARD_TO_FIND = {
     "link_speed": {"link_speed": "100G"},
     "disks": {"disks": ["480G ssd", "12 x hdd 10T.."]},
@@ -97,6 +99,7 @@ class Bench:
         self.part(f"{name}: 1 clients", lambda: pool.allocations(200, 1).figures())
         for clients in (1, CLIENTS):
             self.part(f"{name}: refusals, {clients} clients", lambda clients=clients: pool.refusals(100, clients, IMPOSSIBLE).figures())
+        self.part(f"{name}: refusals by a tag, 1 clients", lambda: pool.refusals(100, 1, IMPOSSIBLE_TAGGED).figures())
         for what, wanted in HARD_TO_FIND.items():
             self.part(f"{name}: by {what}, 1 clients", lambda wanted=wanted: pool.allocations(60, 1, wanted).figures())
 
@@ -163,6 +166,8 @@ def ratios(results: dict[str, Any], sizes: list[int], databases: list[str]) -> d
         for clients in (1, CLIENTS):
             ratio(f"{database}: p99 of a refusal against that of an allocation, {most} nodes, {clients} clients (at most 10)",
                   f"{big}: refusals, {clients} clients", f"{big}: {clients} clients", "p99 ms")  # fmt: skip
+        ratio(f"{database}: p99 of a refusal by a tag against that of an allocation, {most} nodes, 1 clients (at most 10)",
+              f"{big}: refusals by a tag, 1 clients", f"{big}: 1 clients", "p99 ms")  # fmt: skip
         for what in HARD_TO_FIND:
             ratio(f"{database}: p99 of a pick by {what} against a plain one, {most} nodes",
                   f"{big}: by {what}, 1 clients", f"{big}: 1 clients", "p99 ms")  # fmt: skip
