@@ -49,7 +49,7 @@ class Relay(threading.Thread):
         """Carry until the process ends."""
         import psycopg
 
-        while True:
+        while not self._changes.closed:
             try:
                 with connect(self._url, "relay") as connection:
                     connection.execute(f"LISTEN {_CHANNEL}")

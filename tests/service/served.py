@@ -140,6 +140,9 @@ class Served:
         return f"/operations/{claim['operation_id']}", claim["epoch"]
 
 
+_ESTABLISHED = "01"
+
+
 class Answer(NamedTuple):
     """What was answered on a connection that is kept."""
 
@@ -171,7 +174,7 @@ class Kept:
         """Which of these has the other end."""
         ports = f":{self._served.port:04X}", f":{self._connection.sock.getsockname()[1]:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        [inode] = [row[9] for row in rows if (row[1][-5:], row[2][-5:]) == ports]
+        [inode] = [row[9] for row in rows if (row[1][-5:], row[2][-5:], row[3]) == (*ports, _ESTABLISHED)]
         return next(pid for pid in processes if f"socket:[{inode}]" in _open_files(pid))
 
 

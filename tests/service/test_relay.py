@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -25,13 +25,20 @@ def _only_postgresql(empty_url: str) -> None:
 
 
 @pytest.fixture
-def processes(empty_url: str) -> list[Changes]:
+def processes(empty_url: str) -> Iterator[list[Changes]]:
     """What two processes would have; nobody looks again by himself."""
     found = [Changes(reread_seconds=NEVER), Changes(reread_seconds=NEVER)]
-    for one in found:
-        Relay(empty_url, one).start()
+    relays = [Relay(empty_url, one) for one in found]
+    for relay in relays:
+        relay.start()
     until(lambda: len(_backends(empty_url, "relay")) == 2)
-    return found
+    yield found
+    for one in found:
+        one.close()
+    _end_backends(empty_url, "relay")
+    for relay in relays:
+        relay.join(30)
+        assert not relay.is_alive()
 
 
 def _backends(url: str, name: str) -> list[int]:
