@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
-from typing import Any
+from functools import lru_cache, reduce
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, String, case, exists, false, func, literal_column, or_, select, tuple_
 from sqlalchemy.orm import Session
@@ -26,8 +26,9 @@ from inventory_service.db import among, side_by_side
 from inventory_service.images import find_image
 from inventory_service.models import NODE, NODES, Disk, Image
 from inventory_service.policies import Policies, policies_of
+from inventory_service.prepared import SLOT, Prepared, at_least
 from inventory_service.rights import let_ask, usable
-from inventory_service.states import Moved, advance_chosen
+from inventory_service.states import Moved, advance_chosen, moving
 from inventory_service.wanted import Wanted
 
 READY = NODE.state == literal_column("'ready'")
@@ -38,6 +39,8 @@ TELL: tuple[ColumnElement[Any], ...] = (
 """What is told of a node that is picked, besides what its row says: the name of its zone, and whether it gets addresses."""
 HAS_ROOT = NODE.root_disk.is_not(None)
 """It is clear which disk is for ``/``."""
+_ORDER: tuple[Any, ...] = (NODE.cost, NODE.idle_since, NODE.id)
+"""What wastes least first, then what was used longest ago."""
 CLEAR_ROOT = "(unambiguous)"
 """The value of the constraint ``root_disk`` where nobody said which disk."""
 _FIRST = 500
@@ -75,17 +78,17 @@ class Request:
     @property
     def dear_enough(self) -> list[ColumnElement[bool]]:
         """What a node costs that meets the constraints; the index of ready nodes starts there."""
-        return [NODE.cost >= self.least_cost * (1 - 1e-9)] if self.least_cost else []
+        return [at_least(NODE.cost, self.least_cost * (1 - 1e-9))] if self.least_cost else []
 
     @property
     def ranks(self) -> list[Any]:
         """For each preference 0 where it is met."""
-        return [case((one.condition, 0), else_=1) for one in self.preferences]
+        return _ranks([one.condition for one in self.preferences])
 
     @property
     def order(self) -> list[Any]:
         """The best first: preferences, then what wastes least, then what was used longest ago."""
-        return [*self.ranks, NODE.cost, NODE.idle_since, NODE.id]
+        return [*self.ranks, *_ORDER]
 
     def strictly(self) -> Request:
         """The request whose preferences are constraints: the index then leads straight to the best node."""
@@ -98,6 +101,10 @@ class Request:
     def but_for(self, value: str) -> Request:
         """The request without the constraints of this value."""
         return replace(self, constraints=[one for one in self.constraints if one.value != value])
+
+
+def _ranks(preferred: Sequence[ColumnElement[bool]]) -> list[Any]:
+    return [case((one, 0), else_=1) for one in preferred]
 
 
 def may_be_picked() -> list[ColumnElement[bool]]:
@@ -156,44 +163,62 @@ def best(request: Request, *more: ColumnElement[bool], limit: int | None = 1) ->
 
     :param more: what a node has to meet besides, such as ``Node.id == 7``
     """
-    query = _fitting(request, *more)
-    if not more and all(one.name != "node" for one in request.constraints):
-        query = query.with_hint(NODES, "INDEXED BY ix_node_free", "sqlite")
+    way = _only_way(request, *more)
+    query = _query(request.order, way.conditions, way.hint)
     return query if limit is None else query.limit(literal_column(str(limit)))
 
 
-def _fitting(request: Request, *more: ColumnElement[bool]) -> Select[int]:
-    return select(NODE.id).where(*may_be_picked(), *request.conditions, *more).order_by(*request.order)
+_BY_COST = "INDEXED BY ix_node_free"
 
 
-def ways(session: Session, request: Request) -> Iterator[Select[int]]:
-    """Queries for the best node, to be asked until one finds it; the last of them finds it if there is any.
+class Way(NamedTuple):
+    """A way to find the best node.
+
+    :param hint: how SQLite has to look at the nodes
+    """
+
+    conditions: Sequence[ColumnElement[bool]]
+    hint: str | None = _BY_COST
+
+
+def _query(order: Sequence[Any], conditions: Sequence[ColumnElement[bool]], hint: str | None) -> Select[int]:
+    query = select(NODE.id).where(*may_be_picked(), *conditions).order_by(*order)
+    return query.with_hint(NODES, hint, "sqlite") if hint else query
+
+
+def _only_way(request: Request, *more: ColumnElement[bool]) -> Way:
+    """Along the index of ready nodes, unless it is said which ones they are."""
+    which = bool(more) or any(one.name == "node" for one in request.constraints)
+    return Way([*request.conditions, *more], None if which else _BY_COST)
+
+
+def ways(session: Session, request: Request, *more: ColumnElement[bool]) -> Iterator[Way]:
+    """Ways to the best node, to be gone until one finds it; the last of them finds it if there is any.
 
     Along the index of ready nodes the first that fits is near when many fit. When only the dearest have a tag it is far,
     and the index of tags leads straight to them. Which of both it is shows after a few hundred nodes.
     """
-    if not any(one.among is not None for one in request.constraints):
-        yield best(request)
+    whole = _only_way(request, *more)
+    if more or not any(one.among is not None for one in request.constraints):
+        yield whole
         return
     if not request.preferences:  # which may rank a dear node first
-        yield best(request).where(_among_the_cheapest(request))
+        yield Way([*whole.conditions, _among_the_cheapest(*request.dear_enough)], whole.hint)
     rare = _rare(session, request)
     if rare is None:
-        yield best(request)
+        yield whole
         return
-    others = [one for one in request.constraints if one.among is not rare]
-    few = _fitting(replace(request, constraints=others), among(session, NODE.id, rare))
-    yield few.limit(literal_column("1")).with_hint(NODES, "NOT INDEXED", "sqlite")
+    others = replace(request, constraints=[one for one in request.constraints if one.among is not rare])
+    yield Way([*others.conditions, among(session, NODE.id, rare)], "NOT INDEXED")
 
 
-def _among_the_cheapest(request: Request) -> ColumnElement[bool]:
-    """Up to the last of the first few in the index of ready nodes, from where it starts for this request."""
-    place = [NODE.cost, NODE.idle_since, NODE.id]
-    first = select(*place).where(READY, *request.dear_enough).order_by(*place).limit(literal_column(str(_FIRST)))
-    first = first.with_hint(NODES, "INDEXED BY ix_node_free", "sqlite")
-    there = first.subquery("first").c
+@lru_cache(1024)
+def _among_the_cheapest(*dear_enough: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Up to the last of the first few in the index of ready nodes, from where it starts for a request."""
+    first = select(*_ORDER).where(READY, *dear_enough).order_by(*_ORDER).limit(literal_column(str(_FIRST)))
+    there = first.with_hint(NODES, _BY_COST, "sqlite").subquery("first").c
     last = select(*there).order_by(*(one.desc() for one in there)).limit(literal_column("1"))
-    return tuple_(*place) <= last.scalar_subquery()
+    return tuple_(*_ORDER) <= last.scalar_subquery()
 
 
 def _rare(session: Session, request: Request) -> Select[int] | None:
@@ -217,16 +242,30 @@ def pick(session: Session, request: Request, *more: ColumnElement[bool]) -> Move
     over. When that leaves none, they are waited for: the other transaction may give up, and a no has to be true.
     """
     session.flush()
-    whole = best(request, *more)
+    way = Way(())
     for one in [request.strictly(), request] if request.preferences else [request]:
-        for whole in [best(one, *more)] if more else ways(session, one):
-            moved = advance_chosen(session, hold(whole), "ready", "allocate", *TELL)
+        for way in ways(session, one, *more):
+            moved = _take(session, one, way, passing_over=True)
             if moved:
-                return moved[0]
-    if not side_by_side(session) or session.scalar(whole) is None:
+                return moved
+    if not side_by_side(session) or session.scalar(_query(request.order, way.conditions, way.hint).limit(1)) is None:
         return None
-    moved = advance_chosen(session, whole.with_for_update(of=NODES), "ready", "allocate", *TELL)
-    return moved[0] if moved else None
+    return _take(session, request, way, passing_over=False)
+
+
+def _take(session: Session, request: Request, way: Way, *, passing_over: bool) -> Moved | None:
+    taking = _taking(tuple(one.condition for one in request.preferences), way.hint, passing_over=passing_over)
+    return next(iter(advance_chosen(session, taking, way.conditions)), None)
+
+
+@lru_cache(256)
+def _taking(preferred: Sequence[ColumnElement[bool]], hint: str | None, *, passing_over: bool) -> Prepared:
+    """The statement that takes the best node; made once, but for the conditions.
+
+    :param passing_over: whether nodes are passed over that others hold; they are waited for otherwise
+    """
+    query = _query([*_ranks(preferred), *_ORDER], [SLOT], hint).limit(literal_column("1"))
+    return moving(hold(query) if passing_over else query.with_for_update(of=NODES), "ready", "allocate", *TELL)
 
 
 def fits(session: Session, node_id: int, request: Request) -> bool:

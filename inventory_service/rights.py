@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from inventory_service.auth import Caller
 from inventory_service.db import connection_of
 from inventory_service.models import NODE, Allocation, AllocationPool, Event, Grant, GroupMember, Node, Operation, Pool
-from inventory_service.prepared import Prepared
+from inventory_service.prepared import Prepared, among
 from inventory_service.problems import Forbidden
 
 SEE, ACQUIRE, OPERATE, ADMINISTRATE = "see", "acquire", "operate", "administrate"
@@ -98,10 +98,10 @@ def named_nodes(session: Session) -> list[ColumnElement[bool]]:
     return visible(session, asks) if isinstance(asks, Caller) else []
 
 
-def named_pools(session: Session) -> list[ColumnElement[bool]]:
-    """What a pool has to meet to be named by who asks in this session."""
+def named_pools(session: Session) -> list[int] | None:
+    """The pools that may be named by who asks in this session; None is all."""
     asks = session.info.get(_ASKS)
-    return visible_pools(session, asks) if isinstance(asks, Caller) else []
+    return _seen_pools(session, asks) if isinstance(asks, Caller) else None
 
 
 def may(session: Session, caller: Caller, act: str, pool_id: int) -> bool:
@@ -129,7 +129,7 @@ def _pools(session: Session, caller: Caller, act: str) -> list[int] | None:
 def usable(session: Session, caller: Caller) -> list[ColumnElement[bool]]:
     """What a node has to meet to be acquired by the caller; nothing when all pools are open to the caller."""
     pools = _pools(session, caller, ACQUIRE)
-    return [] if pools is None else [NODE.pool_id.in_(pools)]
+    return [] if pools is None else [among(NODE.pool_id, tuple(pools))]
 
 
 def visible(session: Session, caller: Caller) -> list[ColumnElement[bool]]:
@@ -145,8 +145,12 @@ def visible(session: Session, caller: Caller) -> list[ColumnElement[bool]]:
 
 def visible_pools(session: Session, caller: Caller) -> list[ColumnElement[bool]]:
     """What a pool has to meet to exist for the caller."""
-    pools = None if caller.role == "worker" else _pools(session, caller, SEE)
+    pools = _seen_pools(session, caller)
     return [] if pools is None else [Pool.id.in_(pools)]
+
+
+def _seen_pools(session: Session, caller: Caller) -> list[int] | None:
+    return None if caller.role == "worker" else _pools(session, caller, SEE)
 
 
 def _operated(session: Session, caller: Caller, column: ColumnElement[int] | ColumnElement[int | None]) -> ColumnElement[bool]:

@@ -18,15 +18,17 @@ from inventory_service.auth import Caller, check_name
 from inventory_service.explain import ByExpression, Together
 from inventory_service.held_names import held_as, taken
 from inventory_service.hostnames import check_hostname
-from inventory_service.models import Allocation, Node
+from inventory_service.models import NODE, Allocation, Node
 from inventory_service.pick import READY, TELL, Request, best, hold, may_be_picked
+from inventory_service.prepared import SLOT
 from inventory_service.problems import Invalid, Problem
 from inventory_service.refusals import EVER, refusal, without
-from inventory_service.states import advance_chosen
+from inventory_service.states import advance_chosen, moving
 from inventory_service.verdicts import IN_USE
 from inventory_service.wanted import Wanted, WantedSet
 
 _TRIES = 3
+_TAKE = moving(select(NODE.id).where(SLOT), "ready", "allocate", *TELL)
 
 
 def existing_set(session: Session, caller: Caller, name: str, count: int) -> list[Allocation]:
@@ -98,7 +100,7 @@ def take_set(
     members = [member(wanted, number) for number, _unused in enumerate(ids, 1)]
     if waiting is not None:
         _need_names(session, caller, [one.name or "" for one in members], waiting)
-    moved = {one.id: one for one in advance_chosen(session, select(Node.id).where(Node.id.in_(ids)), "ready", "allocate", *TELL)}
+    moved = {one.id: one for one in advance_chosen(session, _TAKE, [NODE.id.in_(ids)])}
     made: list[Allocation] = []
     with forgotten_on_failure(session, made, waiting):
         for each, node_id in zip(members, ids, strict=True):

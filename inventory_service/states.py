@@ -5,18 +5,19 @@ The API's answers, the page and the documentation come from this table.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, literal_column, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from inventory_service import clock
+from inventory_service.db import connection_of
 from inventory_service.events import record
 from inventory_service.models import NODE, NODES, Allocation, Node
 from inventory_service.offers import offer_node
+from inventory_service.prepared import Prepared
 from inventory_service.problems import Conflict, Overtaken
 
 TRANSITIONS: dict[tuple[str, str], str] = {
@@ -171,28 +172,29 @@ class Moved(NamedTuple):
     told: tuple[Any, ...] = ()
 
 
-@cache
-def _move(before: str, verb: str, tell: tuple[ColumnElement[Any], ...]) -> ReturningUpdate[Any]:
-    """The statement that moves nodes, but for which; made once, because every allocation says it."""
-    now: BindParameter[datetime] = bindparam("now")
-    return (
+def moving(chosen: Select[int], before: str, verb: str, *tell: ColumnElement[Any]) -> Prepared:
+    """The statement that moves the nodes which a query chooses along the table, all at once.
+
+    :param chosen: ids of nodes, by the conditions in its ``SLOT``; what it locks or passes over is its own affair
+    :param before: the state that they have to be in
+    :param tell: what else to tell of each
+    """
+    now: BindParameter[datetime] = bindparam("now", None, type_=NODE.updated_at.type)
+    statement = (
         update(NODES)
-        .where(NODE.state == literal_column(f"'{before}'"))
+        .where(NODE.state == literal_column(f"'{before}'"), NODE.id.in_(select(chosen.cte("picked").c.id)))
         .values(state=TRANSITIONS[before, verb], reason=None, version=NODE.version + 1, idle_since=now, updated_at=now)
         .returning(NODE.id, NODE.name, NODE.pool_id, NODE.cpus, NODE.memory_bytes, *tell)
     )
+    return Prepared(statement, about=NODES)
 
 
-def advance_chosen(
-    session: Session, chosen: Select[int], before: str, verb: str, *tell: ColumnElement[Any]
-) -> list[Moved]:
-    """Move the nodes that a query chooses along the table, all in one statement; the caller writes their events.
+def advance_chosen(session: Session, move: Prepared, conditions: Sequence[ColumnElement[bool]]) -> list[Moved]:
+    """Move nodes along the table; the caller writes their events.
 
-    :param chosen: ids of nodes; what it locks or passes over is its own affair
-    :param before: the state that they have to be in
-    :param tell: what else to tell of each; the same ones every time
+    :param move: what ``moving`` made
+    :param conditions: which nodes
     :returns: the nodes that moved; none when the query chose none
     """
-    picked = select(chosen.cte("picked").c.id)
-    moved = session.execute(_move(before, verb, tell).where(NODE.id.in_(picked)), {"now": clock.now()}).all()
+    moved = move(connection_of(session), {"now": clock.now()}, conditions)
     return [Moved(number, name, pool_id, cpus, memory, tuple(told)) for number, name, pool_id, cpus, memory, *told in moved]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, not_
@@ -11,8 +12,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 from inventory_service.constraints.condition import Constraint, Least, Quantity
-from inventory_service.constraints.words import CLOCK, LINK, SIZE, WHOLE, Unit, listed, one_of, parse_arch, parse_range
+from inventory_service.constraints.words import CLOCK, LINK, SIZE, WHOLE, Unit, listed, one_of, parse_arch, parse_range, text_of
 from inventory_service.models import NODE
+from inventory_service.prepared import among
 from inventory_service.sizes import approximate_size
 
 Parser = Callable[[Session, str, str, Any], list[Constraint]]
@@ -45,10 +47,16 @@ class Number:
 
     def __call__(self, _session: Session, field: str, name: str, value: Any) -> list[Constraint]:
         """The constraint."""
-        least, most = parse_range(field, value, self.unit)
-        bound = Least(**{self.least: least}) if self.least and least else Least()
-        quantity = Quantity(self.column, least, most, self.say)
-        return [Constraint(name, words_of(value), within(self.column, least, most), bound, quantity)]
+        return [_number(self, field, name, text_of(field, value))]
+
+
+@lru_cache(1024)
+def _number(kind: Number, field: str, name: str, text: str) -> Constraint:
+    """Made once for the same words, which are asked for again and again: what is compiled of it is, too."""
+    least, most = parse_range(field, text, kind.unit)
+    bound = Least(**{kind.least: least}) if kind.least and least else Least()
+    quantity = Quantity(kind.column, least, most, kind.say)
+    return Constraint(name, text, within(kind.column, least, most), bound, quantity)
 
 
 def number_of(what: str) -> Callable[[int], str]:
@@ -67,7 +75,7 @@ gpus = Number(NODE.gpus, WHOLE, number_of("GPU"), "gpus")
 def arch(_session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """Any of several architectures."""
     known = [parse_arch(field, word) for word in listed(field, value, "architecture")]
-    return [Constraint(name, words_of(value), NODE.arch.in_(known))]
+    return [Constraint(name, words_of(value), among(NODE.arch, tuple(known)))]
 
 
 def not_arch(session: Session, field: str, name: str, value: Any) -> list[Constraint]:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 from inventory_service.models import NODE
+from inventory_service.prepared import at_least
 
 _SUMS = ("storage_bytes", "gpus", "link_mbps")
 
@@ -27,7 +28,7 @@ class Least:
     @property
     def bounds(self) -> list[ColumnElement[bool]]:
         """What follows from it for the sums over a node's parts, which can be decided without a look at the parts."""
-        return [NODE[name] >= least for name in _SUMS if (least := getattr(self, name))]
+        return [at_least(NODE[name], least) for name in _SUMS if (least := getattr(self, name))]
 
     def and_also(self, other: Least) -> Least:
         """What a node has at least that meets both."""

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, not_, select
+from sqlalchemy import exists, not_, select
 from sqlalchemy.orm import Session
 
 from inventory_service.constraints.columns import Parser, words_of
 from inventory_service.constraints.condition import Constraint
 from inventory_service.constraints.words import listed, parse_tags
-from inventory_service.models import NODE, NODES, NodeTag, Pool, Zone
+from inventory_service.db import connection_of
+from inventory_service.models import NODE, NODES, Fabric, NodeTag, Pool, Space, Zone
+from inventory_service.prepared import Prepared, among
 from inventory_service.problems import Invalid
 from inventory_service.rights import named_nodes, named_pools
 
 _tag = NodeTag.__table__.c
+_NAMES: Mapping[type[Any], Prepared] = {
+    one: Prepared(select(one.__table__.c.name, one.__table__.c.id)) for one in (Zone, Pool, Fabric, Space)
+}
 
 
 def ids_of(
-    session: Session, table: type[Any], what: str, field: str, value: Any, *conditions: ColumnElement[bool]
-) -> list[int]:
+    session: Session, table: type[Any], what: str, field: str, value: Any, named: Collection[int] | None = None
+) -> tuple[int, ...]:
     """The rows that a list of names means.
 
-    :param conditions: what a row has to meet to be named
+    :param named: which rows may be named; None is all
     :raises Invalid: one of them is unknown
     """
-    columns = table.__table__.c
-    known: dict[str, int] = dict(session.execute(select(columns.name, columns.id).where(*conditions)).all())
+    known = {name: row for name, row in _NAMES[table](connection_of(session)) if named is None or row in named}
     names = listed(field, value, what)
     for name in names:
         if name not in known:
             raise Invalid(field, value, f"there is no {what} {name!r}", sorted(known))
-    return [known[name] for name in names]
+    return tuple(known[name] for name in names)
 
 
 def none_of(parser: Parser) -> Parser:
@@ -45,13 +51,13 @@ def none_of(parser: Parser) -> Parser:
 
 def zone(session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """In any of several zones."""
-    return [Constraint(name, words_of(value), NODE.zone_id.in_(ids_of(session, Zone, "zone", field, value)))]
+    return [Constraint(name, words_of(value), among(NODE.zone_id, ids_of(session, Zone, "zone", field, value)))]
 
 
 def pool(session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """In any of several pools."""
-    ids = ids_of(session, Pool, "pool", field, value, *named_pools(session))
-    return [Constraint(name, words_of(value), NODE.pool_id.in_(ids))]
+    ids = ids_of(session, Pool, "pool", field, value, named_pools(session))
+    return [Constraint(name, words_of(value), among(NODE.pool_id, ids))]
 
 
 def node(session: Session, field: str, name: str, value: Any) -> list[Constraint]:
@@ -66,12 +72,11 @@ def node(session: Session, field: str, name: str, value: Any) -> list[Constraint
 
 def tags(_session: Session, field: str, name: str, value: Any) -> list[Constraint]:
     """All of several tags."""
-    return [
-        Constraint(
-            name,
-            tag,
-            exists().where(_tag.node_id == NODE.id, _tag.tag == tag).correlate(NODES),
-            among=select(_tag.node_id).where(_tag.tag == tag),
-        )
-        for tag in parse_tags(field, value)
-    ]
+    return [_tagged(name, tag) for tag in parse_tags(field, value)]
+
+
+@lru_cache(1024)
+def _tagged(name: str, tag: str) -> Constraint:
+    """Made once for the same tag: what is compiled of it is, too."""
+    has_it = exists().where(_tag.node_id == NODE.id, _tag.tag == tag).correlate(NODES)
+    return Constraint(name, tag, has_it, among=select(_tag.node_id).where(_tag.tag == tag))
