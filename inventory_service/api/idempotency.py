@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from apiflask import HTTPError
 from flask import Blueprint, Response, current_app, g, make_response, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from inventory_service import idempotency
 from inventory_service.api.authentication import authentication_of, services
 from inventory_service.auth import Caller
 from inventory_service.idempotency import HEADER, Stored
+from inventory_service.problems import Problem
 
 REPLAYED = "Idempotency-Replayed"
 
@@ -21,6 +24,9 @@ def answer_once(view: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
 
     What the view writes is one transaction with the answer. A refusal is not kept: nothing was done, and the same
     request may succeed later. Workers' reports carry an epoch instead: they need no key.
+
+    Most requests come once. So the key is taken with the first thing that the view writes; only when it is taken already,
+    or nothing was written, it is looked for.
     """
     who, key = g.get("caller"), request.headers.get(HEADER)
     if request.method != "POST" or key is None or not isinstance(who, Caller) or _is_a_workers(request.blueprint or ""):
@@ -28,16 +34,34 @@ def answer_once(view: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
     parts, key = services(), idempotency.check_key(key)
     settings, vault = parts.settings, parts.vault
     this = idempotency.fingerprint(request.full_path.encode(), request.get_data())
-    with parts.database.look() as connection:
-        before = idempotency.stored_answer(connection, settings, vault, who.user_id, key, this)
-    if before is not None:
+    is_new = False
+
+    def take(session: Session) -> None:
+        nonlocal is_new
+        idempotency.begin(session, settings, who.user_id, key, this)
+        is_new = True
+
+    def answered_before() -> Response | None:
+        if is_new:
+            return None
+        with parts.database.look() as connection:
+            before = idempotency.stored_answer(connection, settings, vault, who.user_id, key, this)
+        if before is None:
+            return None
         return Response(before.body or None, before.status, {REPLAYED: "true"}, content_type="application/json")
-    with parts.database.unit(lambda one: idempotency.begin(one, settings, who.user_id, key, this)) as unit:
-        response = make_response(view())
-        if unit.session is not None:
-            answer = Stored(response.status_code, response.get_data(as_text=True))
-            idempotency.keep(unit.session, vault, who.user_id, key, answer)
-    return response
+
+    try:
+        with parts.database.unit(take) as unit:
+            response = make_response(view())
+            if unit.session is not None:
+                answer = Stored(response.status_code, response.get_data(as_text=True))
+                idempotency.keep(unit.session, vault, who.user_id, key, answer)
+    except (Problem, HTTPError):
+        again = answered_before()
+        if again is None:
+            raise
+        return again
+    return answered_before() or response
 
 
 def _is_a_workers(name: str) -> bool:
