@@ -133,6 +133,7 @@ def create_app(services: Services) -> APIFlask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=services.settings.tls,
     )
+    app.session_interface = session_key.PageSessions()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.tags = [{"name": name} for name in _TAGS]
     app.security_schemes = {"token": {"type": "http", "scheme": "bearer"}}
