@@ -50,6 +50,9 @@ _POSTGRESQL = {
 }
 _BUSY_SECONDS = 10
 _PAUSE_SECONDS = 1.0
+_LOG_PAGES = 8000
+"""With so many pages of 4 KiB in SQLite's log it is moved into the file by whoever commits next, who waits for it meanwhile:
+rarely, because it is moved in the background before there are so many (``Database.tidy``)."""
 _USED = "used"
 AWAY = (OperationalError, InterfaceError, PoolTimeout, LineTooLong)
 """What is raised while the database does not answer; it may a moment later."""
@@ -85,6 +88,7 @@ def make_engine(url: str) -> Engine:
             "foreign_keys=ON",
             f"busy_timeout={int(_BUSY_SECONDS * 1000)}",
             "cache_size=-8192",
+            f"wal_autocheckpoint={_LOG_PAGES}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -186,6 +190,12 @@ class Database:
         """
         with self._connections.turn(), self._alone.connect() as connection:
             yield connection
+
+    def tidy(self) -> None:
+        """Move SQLite's log into the file of the database, in nobody's way."""
+        if self.is_sqlite:
+            with self.look() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager
     def write(self) -> Iterator[Session]:

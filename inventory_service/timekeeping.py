@@ -49,6 +49,7 @@ def keep_time(services: Services) -> None:
         recount_due(session)
         idempotency.sweep(session, services.settings)
         rates.sweep(session)
+    services.database.tidy()
 
 
 def _keep(session: Session, services: Services, allocation_id: int) -> None:
