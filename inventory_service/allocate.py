@@ -136,7 +136,8 @@ def make(session: Session, values: dict[str, Any]) -> Allocation:
     """A new allocation: its row is inserted at once, and is not read again, because all of it is known."""
     whole = _EMPTY | values
     ((number,),) = _ADD(connection_of(session), whole)
-    allocation = Allocation(id=number, **whole)
+    allocation = Allocation()
+    vars(allocation).update(whole, id=number)  # as if it had been read: nothing of it is a change
     make_transient_to_detached(allocation)
     session.add(allocation)
     return allocation

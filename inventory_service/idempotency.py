@@ -36,7 +36,9 @@ _TAKE = Prepared(
     SET fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, created_at = excluded.created_at
     WHERE idempotency_key.created_at <= :oldest
     RETURNING status
-""").bindparams(bindparam("now", type_=_TABLE.c.created_at.type), bindparam("oldest", type_=_TABLE.c.created_at.type))
+""")
+    .bindparams(bindparam("now", type_=_TABLE.c.created_at.type), bindparam("oldest", type_=_TABLE.c.created_at.type))
+    .columns(_TABLE.c.status)
 )
 """An answer that is kept no longer makes room."""
 _KEEP = Prepared(update(_TABLE).where(*_THIS).values(status=bindparam("the_status"), body=bindparam("the_body")))

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import ClauseElement, ColumnElement, Connection, Dialect, FromClause, Select, literal_column, select
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.selectable import SelectBase
 from sqlalchemy.types import TypeEngine
 
 Row = tuple[Any, ...]
@@ -56,10 +57,10 @@ class Prepared:
         sql, in_order = this.sql, this.values(values)
         if self._about is not None:
             sql, in_order = this.filled(in_order, [_condition(one, self._about, dialect) for one in conditions])
-        return this.rows(_run(connection, sql, in_order))
+        return this.rows(_run(connection, sql, in_order, has_rows=this.has_rows))
 
 
-def _run(connection: Connection, sql: str, values: Sequence[Any]) -> Sequence[Row]:
+def _run(connection: Connection, sql: str, values: Sequence[Any], *, has_rows: bool) -> Sequence[Row]:
     """Hand a statement to the driver, and fetch all of its rows."""
     for listener in listeners:
         listener(connection, sql, values)
@@ -69,7 +70,7 @@ def _run(connection: Connection, sql: str, values: Sequence[Any]) -> Sequence[Ro
         cursor = pooled.info[_CURSOR] = pooled.cursor()
     try:
         cursor.execute(sql, values)
-        return cursor.fetchall() if cursor.description else ()
+        return cursor.fetchall() if has_rows else ()
     except connection.dialect.loaded_dbapi.Error as error:
         pooled.info.pop(_CURSOR, None)
         # As SQLAlchemy's own statements fail: the error is one of its errors, and a connection that is lost is given up.
@@ -88,8 +89,9 @@ class _Compiled:
         self._own = compiled.construct_params(dict.fromkeys(asked_for), escape_names=False)
         kinds = {name: _kind(compiled, name).dialect_impl(dialect) for name in self._names}
         self._bind = [(name, to) for name, kind in kinds.items() if (to := kind.bind_processor(dialect))]
-        told = statement.exported_columns if isinstance(statement, Select | UpdateBase) else ()
+        told = statement.exported_columns if isinstance(statement, SelectBase | UpdateBase) else ()
         types = [one.type.dialect_impl(dialect) for one in told]
+        self.has_rows = bool(types)
         self._read = [(place, to) for place, kind in enumerate(types) if (to := kind.result_processor(dialect, None))]
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
         self._before, _slot, self._after = self.sql.partition(str(SLOT))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -39,15 +39,17 @@ class Wanted:
 
     def document(self) -> dict[str, Any]:
         """What is kept of it while it waits; the credentials have a column of their own."""
-        kept = asdict(self)
-        del kept["credentials"]
-        return {name: value for name, value in kept.items() if value not in (None, {}, [], "")}
+        return {
+            name: value for name, value in vars(self).items() if name != "credentials" and value not in (None, {}, [], "")
+        }
 
     @classmethod
     def of(cls, document: Mapping[str, Any], credentials: str | None = None) -> Wanted:
         """The request that ``document`` kept."""
-        known = {one.name for one in fields(cls)} - {"credentials"}
-        return cls(**{name: value for name, value in document.items() if name in known}, credentials=credentials)
+        return cls(**{name: value for name, value in document.items() if name in _NAMES}, credentials=credentials)
+
+
+_NAMES = frozenset(one.name for one in fields(Wanted)) - {"credentials"}
 
 
 @dataclass(frozen=True)
