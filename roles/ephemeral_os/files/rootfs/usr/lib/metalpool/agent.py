@@ -55,6 +55,7 @@ def main() -> None:
         boot, token = words.get("boot", ""), words.get("token")
         if words["mode"] == "enlist":
             boot, token = enlist(words["url"], link, address)
+        ssh.wait_for_server()  # whoever hears of the check-in logs in at once
         keys = check_in(words["url"], boot, token, link, address)
     except (cmdline.CommandLineError, service.Refused) as error:
         say(f"{error}; powering off")
@@ -62,7 +63,6 @@ def main() -> None:
         return
     phase("checkin")
     ssh.authorize(keys)
-    ssh.wait_for_server()
     phase("ready")
     say("ready")
     open(READY, "w").close()  # "drivers" goes on
