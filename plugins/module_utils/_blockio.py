@@ -165,7 +165,7 @@ def reread_partitions(path: str, deadline_seconds: float = 15) -> None:
     """Make the kernel take in the disk's partition table as it is now.
 
     udev may hold the disk for a moment after a write: asked again until the deadline. A kernel or a device without
-    partition scanning of its own (a plain loop device) is told by partx, which changes nothing elsewhere.
+    partition scanning of its own (a plain loop device) is told by partx.
 
     :raises OSError: the kernel still has the old table
     """
@@ -182,9 +182,9 @@ def reread_partitions(path: str, deadline_seconds: float = 15) -> None:
         except OSError as error:
             if error.errno == errno.EINVAL:
                 run(["partx", "-d", path], 10)
+                run(["partx", "-u", path], 10)
                 break
             if error.errno != errno.EBUSY or time.monotonic() > end:
                 raise
             time.sleep(0.2)
-    run(["partx", "-u", path], 10)
     run(["udevadm", "settle", "--timeout=5"], 10)

@@ -12,23 +12,18 @@ import typing as t
 
 from ansible_collections.metalpool.core.plugins.module_utils._blockio import reread_partitions
 from ansible_collections.metalpool.core.plugins.module_utils._disks import SECTOR, partitions
-from ansible_collections.metalpool.core.plugins.module_utils._run import read_int, run, run_json
+from ansible_collections.metalpool.core.plugins.module_utils._run import read_int, run
 
+# As blkid writes them.
 ROOT_TYPES = (  # GPT types of the Discoverable Partitions Specification, x86-64 and arm64
-    "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
-    "B921B045-1DF0-41C3-AF44-4C6F280D3FAE",
+    "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
+    "b921b045-1df0-41c3-af44-4c6f280d3fae",
 )
-ESP_TYPES = ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef")
+ESP_TYPES = ("c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "0xef")
 
 
 class PartitionProblem(Exception):
     """The disk has no partitions that can be used; the text says which were found."""
-
-
-def table(path: str) -> dict:
-    """The partition table as sfdisk sees it on the medium ({} when there is none)."""
-    answer = run_json(["sfdisk", "--json", path], 30)
-    return answer["partitiontable"] if answer else {}
 
 
 def partition_path(name: str, number: int) -> str | None:
@@ -39,24 +34,33 @@ def partition_path(name: str, number: int) -> str | None:
     return None
 
 
-def file_system(path: str) -> str | None:
-    """Type of the file system on a partition, read from the medium; None when there is none."""
-    return run(["blkid", "-p", "-o", "value", "-s", "TYPE", path], 30).out.strip() or None
+def probe(paths: list[str]) -> dict[str, dict[str, str]]:
+    """What blkid reads from the medium of each device, by path: TYPE of the file system, PART_ENTRY_TYPE of the partition."""
+    found: dict[str, dict[str, str]] = {}
+    words: dict[str, str] = {}
+    for line in run(["blkid", "-p", "-o", "export", *paths], 30).out.splitlines() if paths else []:
+        key, _equals, value = line.partition("=")
+        if key == "DEVNAME":
+            words = found.setdefault(value, {})
+        words[key] = value
+    return found
 
 
 def numbered(name: str) -> list[dict]:
-    """Partitions with number, path, type (GPT type or MBR id), start and size in bytes, fstype."""
-    types = {entry["node"]: entry.get("type", "") for entry in table("/dev/" + name).get("partitions", [])}
+    """Partitions with number, path, table (gpt or dos), type (GPT type, or MBR id such as 0xef), start and size in bytes, fstype."""
+    paths = ["/dev/" + entry for entry in partitions(name)]
+    on_medium = probe(paths)
     found = []
-    for entry in partitions(name):
-        path = "/dev/" + entry
-        top = "/sys/class/block/" + entry
+    for path in paths:
+        top = "/sys/class/block/" + os.path.basename(path)
+        words = on_medium.get(path, {})
         found.append(
             {
                 "number": read_int(top + "/partition"),
                 "path": path,
-                "type": types.get(path, ""),
-                "fstype": file_system(path),
+                "table": words.get("PART_ENTRY_SCHEME", ""),
+                "type": words.get("PART_ENTRY_TYPE", ""),
+                "fstype": words.get("TYPE"),
                 "start_bytes": (read_int(top + "/start", 0) or 0) * SECTOR,
                 "size_bytes": (read_int(top + "/size", 0) or 0) * SECTOR,
             }
@@ -86,13 +90,14 @@ class Mounted:
         os.rmdir(self.point)
 
 
-def find_root(name: str) -> dict:
+def find_root(name: str, parts: list[dict]) -> dict:
     """The partition that holds the operating system: by GPT type, else the one file system with /etc and /usr.
 
+    :param parts: the disk's partitions, as numbered() gives them
     :raises PartitionProblem: none or several
     """
-    candidates = [part for part in numbered(name) if part["fstype"] in ("ext4", "ext3", "ext2", "xfs", "btrfs")]
-    typed = [part for part in candidates if part["type"].upper() in ROOT_TYPES]
+    candidates = [part for part in parts if part["fstype"] in ("ext4", "ext3", "ext2", "xfs", "btrfs")]
+    typed = [part for part in candidates if part["type"] in ROOT_TYPES]
     if len(typed) == 1:
         return typed[0]
     roots = [part for part in candidates if _looks_like_root(part["path"])]
@@ -102,7 +107,7 @@ def find_root(name: str) -> dict:
         "/dev/{}: {} partition looks like a root file system (found: {}).".format(
             name,
             "more than one" if roots else "no",
-            ", ".join("{} {}".format(part["path"], part["fstype"] or "without file system") for part in numbered(name)) or "no partitions",
+            ", ".join("{} {}".format(part["path"], part["fstype"] or "without file system") for part in parts) or "no partitions",
         )
     )
 
@@ -115,10 +120,10 @@ def _looks_like_root(path: str) -> bool:
         return False
 
 
-def find_esp(name: str) -> dict | None:
-    """The EFI system partition, if the disk has one."""
-    for part in numbered(name):
-        if part["type"].upper() in ESP_TYPES or part["type"].lower() in ESP_TYPES:
+def find_esp(parts: list[dict]) -> dict | None:
+    """The EFI system partition among a disk's partitions, if it has one."""
+    for part in parts:
+        if part["type"] in ESP_TYPES:
             return part
     return None
 
@@ -130,14 +135,13 @@ def grow_last(name: str) -> dict:
     :raises PartitionProblem: a tool failed
     """
     path = "/dev/" + name
-    label = table(path).get("label")
-    if label == "gpt":
-        _must(["sfdisk", "--no-reread", "--no-tell-kernel", "--relocate", "gpt-bak-std", path])
-    elif label != "dos":
-        return {"note": f"no partition table that can be grown ({label})"}
     last = max(numbered(name), key=lambda part: part["start_bytes"], default=None)
     if last is None:
         return {"note": "no partitions"}
+    if last["table"] == "gpt":
+        _must(["sfdisk", "--no-reread", "--no-tell-kernel", "--relocate", "gpt-bak-std", path])
+    elif last["table"] != "dos":
+        return {"note": f"no partition table that can be grown ({last['table']})"}
     report = {"partition": last["path"], "fstype": last["fstype"], "before_bytes": last["size_bytes"], "note": None}
     _must(["sfdisk", "--no-reread", "--no-tell-kernel", "-N", str(last["number"]), path], stdin=", +\n")
     reread_partitions(path)

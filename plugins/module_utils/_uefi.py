@@ -117,16 +117,17 @@ def parse(text: str) -> BootState:
     return BootState(order, entries, current, following)
 
 
-def _must(argv: list[str]) -> str:
-    result = run(["efibootmgr", "-q", *argv], 60)
+def _change(argv: list[str]) -> BootState:
+    """Change the boot entries; what they are then, as efibootmgr reads them back."""
+    result = run(["efibootmgr", "-v", *argv], 60)
     if not result.ok:
         raise UefiProblem("efibootmgr {}: {}".format(" ".join(argv), result.reason()))
-    return result.out
+    return parse(result.out)
 
 
 def delete_entry(number: str) -> None:
     """Remove Boot#### (also from BootOrder)."""
-    _must(["-b", number, "-B"])
+    _change(["-b", number, "-B"])
 
 
 def delete_next() -> None:
@@ -144,12 +145,9 @@ def delete_next() -> None:
 
 def set_order(order: t.Sequence[str]) -> None:
     """Set BootOrder, and read it back."""
-    _must(["-o", ",".join(order)])
-    state = read_state()
-    if state is None or state.order != list(order):
-        raise UefiProblem(
-            "the firmware did not keep the boot order {}; it has {}".format(",".join(order), ",".join(state.order) if state else "none")
-        )
+    state = _change(["-o", ",".join(order)])
+    if state.order != list(order):
+        raise UefiProblem("the firmware did not keep the boot order {}; it has {}".format(",".join(order), ",".join(state.order)))
 
 
 def network_first(state: BootState, ours: str | None) -> list[str]:
@@ -199,10 +197,9 @@ def install_entry(disk: str, partition: int, loader: str) -> tuple[str, list[str
         if entry.label == OUR_LABEL:
             delete_entry(entry.id)
     known = {entry.id for entry in before.entries if entry.label != OUR_LABEL}
-    _must(["-C", "-d", disk, "-p", str(partition), "-L", OUR_LABEL, "-l", loader])
-    after = read_state()
-    ours = [entry.id for entry in after.entries if entry.label == OUR_LABEL and entry.id not in known] if after else []
-    if not after or not ours:
+    after = _change(["-C", "-d", disk, "-p", str(partition), "-L", OUR_LABEL, "-l", loader])
+    ours = [entry.id for entry in after.entries if entry.label == OUR_LABEL and entry.id not in known]
+    if not ours:
         raise UefiProblem("the firmware did not keep the new boot entry")
     order = network_first(after, ours[0])
     set_order(order)

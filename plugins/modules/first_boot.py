@@ -199,7 +199,7 @@ from ansible_collections.metalpool.core.plugins.module_utils._accounts import Ac
 from ansible_collections.metalpool.core.plugins.module_utils._disks import DiskProblem, find_disk, mounts_of
 from ansible_collections.metalpool.core.plugins.module_utils._installed_system import InstalledSystem, clean, restrict_sshd, write_seed
 from ansible_collections.metalpool.core.plugins.module_utils._network import Interface
-from ansible_collections.metalpool.core.plugins.module_utils._partitions import Mounted, PartitionProblem, find_esp, find_root
+from ansible_collections.metalpool.core.plugins.module_utils._partitions import Mounted, PartitionProblem, find_esp, find_root, numbered
 from ansible_collections.metalpool.core.plugins.module_utils._run import read_text, run_json
 from ansible_collections.metalpool.core.plugins.module_utils._settle import await_disk
 from ansible_collections.metalpool.core.plugins.module_utils._uefi import UefiProblem, architecture, find_loader, install_entry, is_uefi
@@ -323,14 +323,14 @@ def prepare(system, params, people, interfaces):
     return method, cleaned
 
 
-def install_boot_entry(disk):
+def install_boot_entry(disk, parts):
     """The UEFI entry for the disk's ESP; None on BIOS.
 
     :raises UefiProblem: no ESP, no loader, or the firmware refuses
     """
     if not is_uefi():
         return None
-    esp = find_esp(disk.name)
+    esp = find_esp(parts)
     if esp is None:
         raise UefiProblem(f"{disk.path} has no EFI system partition, so this UEFI node cannot boot it. Use an image that boots by UEFI.")
     with Mounted(esp["path"], "ro") as point:
@@ -411,10 +411,11 @@ def main():
         shown = [entry._asdict() for entry in interfaces]
         if module.check_mode:
             module.exit_json(changed=True, interfaces=shown)
-        root = find_root(disk.name)
+        parts = numbered(disk.name)
+        root = find_root(disk.name, parts)
         with Mounted(root["path"]) as point:
             method, cleaned = prepare(InstalledSystem(point), params, people, interfaces)
-        entry = install_boot_entry(disk) if params["uefi_entry"] else None
+        entry = install_boot_entry(disk, parts) if params["uefi_entry"] else None
     except (DiskProblem, PartitionProblem, UefiProblem, AccountProblem, _offline.OfflineProblem, _nocloud.SeedProblem, OSError) as problem:
         module.fail_json(msg=str(problem))
     module.exit_json(changed=True, root=root["path"], method=method, cleaned=cleaned, interfaces=shown, boot_entry=entry)
