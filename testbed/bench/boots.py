@@ -21,7 +21,7 @@ LANDMARKS = {
 
 SHELL_SCRIPT = """\
 #!ipxe
-kernel http://{rack}/ephemeral/current/vmlinuz initrd=initrd initrd=shell console=tty0 console=ttyS0,115200 rdinit=/shell
+kernel http://{rack}/ephemeral/current/vmlinuz initrd=initrd initrd=shell rdinit=/shell mitigations=off loglevel=6 {consoles}
 initrd --name initrd http://{rack}/ephemeral/current/initrd
 initrd --name shell http://{rack}/floor/shell.cpio
 boot
@@ -119,7 +119,7 @@ def ephemeral_boot(site: Site, node: str, power_on: float, console: Console, sec
 
 def boot_to_a_shell(site: Site, node: str) -> float:
     """Seconds from iPXE's start until the same kernel, fetched with the same bytes, stands at a shell."""
-    with boot_script(site, SHELL_SCRIPT.format(rack=f"{site.nodes_network}.1")), \
+    with boot_script(site, SHELL_SCRIPT.format(rack=f"{site.nodes_network}.1", consoles="console=tty0 console=ttyS0,115200")), \
             Console(site, node, {"iPXE": LANDMARKS["DHCP and TFTP"], "shell": "floor: a shell"}) as console:
         site.chassis(node, "set", "boot", "pxe")
         site.chassis(node, "set", "power", "1")
