@@ -31,12 +31,12 @@ def merged(before: Mapping[str, Any], said: Mapping[str, str | None]) -> dict[st
     return after
 
 
-def parse_filter(text: str) -> tuple[str, str]:
+def parse_filter(text: str, field: str) -> tuple[str, str]:
     """``key=value`` of a list's filter.
 
     :raises Invalid: it is none
     """
     key, equals, value = text.partition("=")
     if not equals or not _KEY.fullmatch(key):
-        raise Invalid("annotation", text, f"{text!r} names no key and value", "key=value")
+        raise Invalid(field, text, f"{text!r} names no key and value", "key=value")
     return key, value

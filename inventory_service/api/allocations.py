@@ -16,7 +16,7 @@ from inventory_service.allocation_requests import deploy, find_allocation, need_
 from inventory_service.apart import check_alone
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.leases import lease_of, wait_until
-from inventory_service.api.lists import number, part
+from inventory_service.api.lists import answer, fields_of, selected
 from inventory_service.api.schemas.allocations import Allocation as AllocationOut
 from inventory_service.api.schemas.allocations import (
     AllocationFilter,
@@ -33,9 +33,10 @@ from inventory_service.db import hold
 from inventory_service.documents.allocation import allocation_document, allocation_documents, taken_document
 from inventory_service.documents.operation import operation_document
 from inventory_service.durations import LEASE_RULE
+from inventory_service.filters.allocations import ALLOCATIONS, SHOW_RELEASED
 from inventory_service.images import find_image
 from inventory_service.leases import extend
-from inventory_service.models import Allocation, User
+from inventory_service.models import Allocation
 from inventory_service.pick import understand
 from inventory_service.problems import Invalid
 from inventory_service.refusals import refusal
@@ -51,24 +52,20 @@ by_token(bp, "admin", "user")
 @bp.input(AllocationFilter, location="query", arg_name="wanted")
 @bp.output(Allocations)
 @needs("anyone")
-def list_allocations(wanted: AllocationFilter) -> dict[str, Any]:
-    """List allocations, the newest first: one's own, and those in the pools that one operates."""
-    query = select(Allocation).order_by(Allocation.id.desc())
-    if wanted.user:
-        query = query.where(Allocation.user_id.in_(select(User.id).where(User.name == wanted.user)))
-    states = Allocation.state.in_(wanted.state.split(",")) if wanted.state else Allocation.state != "released"
-    query = query.where(states)
-    if wanted.node:
-        query = query.where(Allocation.node_name == wanted.node)
-    if wanted.set:
-        query = query.where(Allocation.set_name == wanted.set)
-    after = number(wanted.after)
-    if after:
-        query = query.where(Allocation.id < after)
+def list_allocations(wanted: AllocationFilter) -> dict[str, Any] | Response:
+    """List allocations, the newest first unless sorted otherwise: one's own, and those in the pools that one operates.
+    Released ones are listed when `state` or `released_at` is asked for. `state`, `user`, `node` and `set` are short for
+    the same words in `filter`.
+    """
+    fields = fields_of(AllocationOut, wanted.fields)
+    query = select(Allocation)
+    words = {one.word for one in ALLOCATIONS.terms(wanted.filter, wanted.model_dump())}
+    if not words.intersection(SHOW_RELEASED):
+        query = query.where(Allocation.state != "released")
     with services().database.read() as session:
         query = query.where(*visible_allocations(session, caller()))
-        rows, following = part(session, query, wanted.limit, lambda one: one.id)
-        return {"items": allocation_documents(session, rows), "next": following}
+        rows, following = selected(session, ALLOCATIONS, query, wanted)
+        return answer(AllocationOut, allocation_documents(session, rows), fields, following)
 
 
 @bp.post("/allocations")

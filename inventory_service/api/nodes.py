@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
+from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inventory_service.annotations import parse_filter
 from inventory_service.api.authentication import by_token, caller, needs, services
-from inventory_service.api.lists import part
+from inventory_service.api.lists import answer, fields_of, selected
+from inventory_service.api.schemas.nodes import Node as NodeOut
 from inventory_service.api.schemas.nodes import NodeChange, NodeFilter, NodeIn, Nodes, StateChange, WholeNode
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.node import node_document, node_documents
-from inventory_service.models import Allocation, Node, NodeTag, Pool, Rack, User, Zone
+from inventory_service.filters import NODES
+from inventory_service.models import Node
 from inventory_service.node_records import add_node, change_node, check_change, delete_node, find_visible_node, take_out
 from inventory_service.rights import OPERATE, need, rights_of, visible
 from inventory_service.set_aside import mark_fixed
@@ -32,36 +34,13 @@ def _sees_bmc(session: Session) -> bool | list[int]:
 @bp.input(NodeFilter, location="query", arg_name="wanted")
 @bp.output(Nodes)
 @needs("anyone")
-def list_nodes(wanted: NodeFilter) -> dict[str, Any]:
-    """List nodes, by name."""
-    query = select(Node.id).order_by(Node.name)
-    if wanted.state:
-        query = query.where(Node.state.in_(wanted.state.split(",")))
-    if wanted.name:
-        query = query.where(Node.name == wanted.name)
-    if wanted.arch:
-        query = query.where(Node.arch == wanted.arch)
-    if wanted.zone:
-        query = query.where(Node.zone_id.in_(select(Zone.id).where(Zone.name == wanted.zone)))
-    if wanted.pool:
-        query = query.where(Node.pool_id.in_(select(Pool.id).where(Pool.name == wanted.pool)))
-    if wanted.rack:
-        query = query.where(Node.rack_id.in_(select(Rack.id).where(Rack.name == wanted.rack)))
-    if wanted.tag:
-        for tag in wanted.tag.split(","):
-            query = query.where(Node.id.in_(select(NodeTag.node_id).where(NodeTag.tag == tag)))
-    if wanted.owner:
-        held = select(Allocation.node_id).join(User, User.id == Allocation.user_id)
-        query = query.where(Node.id.in_(held.where(User.name == wanted.owner, Allocation.state != "released")))
-    if wanted.annotation:
-        key, value = parse_filter(wanted.annotation)
-        query = query.where(Node.annotations[key].as_string() == value)
-    if wanted.after:
-        query = query.where(Node.name > wanted.after)
+def list_nodes(wanted: NodeFilter) -> dict[str, Any] | Response:
+    """List nodes, by name unless sorted otherwise. `state`, `zone` and so on are short for the same words in `filter`."""
+    fields = fields_of(NodeOut, wanted.fields)
     with services().database.read() as session:
-        query = query.where(*visible(session, caller()))
-        ids, following = part(session, query, wanted.limit, lambda last: session.scalar(select(Node.name).where(Node.id == last)))
-        return {"items": node_documents(session, ids, with_bmc=_sees_bmc(session)), "next": following}
+        query = select(Node.id).where(*visible(session, caller()))
+        ids, following = selected(session, NODES, query, wanted)
+        return answer(NodeOut, node_documents(session, ids, with_bmc=_sees_bmc(session), only=fields), fields, following)
 
 
 @bp.post("/nodes")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
+from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from inventory_service.api.authentication import by_token, caller, needs, services
-from inventory_service.api.lists import number, part
+from inventory_service.api.lists import answer, fields_of, number, part, selected
 from inventory_service.api.schemas.common import Page
 from inventory_service.api.schemas.operations import (
     Lines,
@@ -23,7 +24,8 @@ from inventory_service.api.schemas.operations import Operation as OperationOut
 from inventory_service.api.versions import show_version, versioned
 from inventory_service.api.waiting import wait_for
 from inventory_service.documents.operation import operation_document
-from inventory_service.models import Node, Operation, OperationLine, ScriptResult
+from inventory_service.filters import OPERATIONS
+from inventory_service.models import Operation, OperationLine, ScriptResult
 from inventory_service.models.operation import ENDED
 from inventory_service.operations.cancel import cancel
 from inventory_service.operations.lookup import find_operation, whole_operation
@@ -45,26 +47,15 @@ def _visible_operation(session: Session, operation_id: str, *, change: bool = Fa
 @bp.input(OperationFilter, location="query", arg_name="wanted")
 @bp.output(Operations)
 @needs("anyone")
-def list_operations(wanted: OperationFilter) -> dict[str, Any]:
-    """List operations, the newest first."""
-    query = select(Operation).options(*whole_operation())
-    query = query.order_by(Operation.created_at.desc(), Operation.id.desc())
-    if wanted.node:
-        query = query.where(Operation.node_id.in_(select(Node.id).where(Node.name == wanted.node)))
-    if wanted.state:
-        query = query.where(Operation.state.in_(wanted.state.split(",")))
-    if wanted.kind:
-        query = query.where(Operation.kind == wanted.kind)
+def list_operations(wanted: OperationFilter) -> dict[str, Any] | Response:
+    """List operations, the newest first unless sorted otherwise. `node`, `state` and `kind` are short for the same words
+    in `filter`.
+    """
+    fields = fields_of(OperationOut, wanted.fields)
     with services().database.read() as session:
-        query = query.where(*visible_operations(session, caller()))
-        if wanted.after:
-            last = _visible_operation(session, wanted.after)
-            query = query.where(
-                (Operation.created_at < last.created_at)
-                | ((Operation.created_at == last.created_at) & (Operation.id < last.id))
-            )
-        rows, following = part(session, query, wanted.limit, lambda one: one.id)
-        return {"items": [operation_document(one) for one in rows], "next": following}
+        query = select(Operation).options(*whole_operation()).where(*visible_operations(session, caller()))
+        rows, following = selected(session, OPERATIONS, query, wanted)
+        return answer(OperationOut, [operation_document(one) for one in rows], fields, following)
 
 
 @bp.get("/operations/<operation_id>")

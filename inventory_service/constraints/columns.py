@@ -26,7 +26,7 @@ def words_of(value: Any) -> str:
     return ",".join(str(one) for one in value) if isinstance(value, list) else str(value)
 
 
-def within(column: KeyedColumnElement[Any], least: int | None, most: int | None) -> ColumnElement[bool]:
+def within(column: ColumnElement[Any], least: int | None, most: int | None) -> ColumnElement[bool]:
     """Whether a column is in a range; what is unknown is not."""
     bounds = [column >= least] if least is not None else []
     return and_(*bounds, *([column <= most] if most is not None else []))

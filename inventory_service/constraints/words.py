@@ -107,14 +107,15 @@ def _range_allowed(unit: Unit) -> str:
     return f"{unit.allowed}; or a range from..to, from.. or ..to"
 
 
-def _whole(text: str) -> int:
+def _whole(text: str, least: int, allowed: str) -> int:
     text = text.strip()
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST):
-        raise ValueError(f"{text!r} is not {_WHOLE}")
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= LARGEST):
+        raise ValueError(f"{text!r} is not {allowed}")
     return int(text)
 
 
 _WHOLE = f"a whole number from 1 to {LARGEST}"
+_COUNT = f"a whole number from 0 to {LARGEST}"
 _SPEED = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([MG]?)(HZ|B|BIT|BITS|BPS|BIT/S)?", re.IGNORECASE | re.ASCII)
 
 
@@ -129,7 +130,8 @@ def _speed(text: str, allowed: str) -> int:
 _CLOCK = "a clock rate in MHz, or with a unit: 2400, 2400MHz, 2.4GHz"
 _LINK = "a speed in Mbit/s, or with a unit: 25000, 25000M, 25G"
 
-WHOLE = Unit(_whole, _WHOLE)
+WHOLE = Unit(lambda text: _whole(text, 1, _WHOLE), _WHOLE)
+COUNT = Unit(lambda text: _whole(text, 0, _COUNT), _COUNT)
 SIZE = Unit(parse_size, SIZES_ALLOWED)
 CLOCK = Unit(lambda text: _speed(text, _CLOCK), _CLOCK)
 LINK = Unit(lambda text: _speed(text, _LINK), _LINK)

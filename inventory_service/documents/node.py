@@ -92,20 +92,20 @@ def bmc_document(bmc: Bmc | None) -> dict[str, Any] | None:
 
 
 def node_documents(
-    session: Session, node_ids: Sequence[int], *, with_bmc: bool | Collection[int]
+    session: Session, node_ids: Sequence[int], *, with_bmc: bool | Collection[int], only: Collection[str] | None = None
 ) -> list[dict[str, Any]]:
     """Several nodes in this order, with who holds them and what is under way, in a few queries for a thousand of them.
 
     One that was deleted just now is left out.
 
-
     :param with_bmc: whether the reader may know where the BMCs are, or the pools (ids) whose BMCs the reader may know
+    :param only: what will be read of the documents: the rest is not looked up, and may be empty
     """
     session.flush()
     return [
         document
         for start in range(0, len(node_ids), _AT_ONCE)
-        for document in _documents(session, node_ids[start : start + _AT_ONCE], with_bmc)
+        for document in _documents(session, node_ids[start : start + _AT_ONCE], with_bmc, only)
     ]
 
 
@@ -121,13 +121,18 @@ def node_document(session: Session, node_id: int, *, with_bmc: bool | Collection
 
 
 def _documents(
-    session: Session, node_ids: Sequence[int], with_bmc: bool | Collection[int]
+    session: Session, node_ids: Sequence[int], with_bmc: bool | Collection[int], only: Collection[str] | None
 ) -> Iterator[dict[str, Any]]:
+    def read(*names: str) -> bool:
+        return only is None or any(name in only for name in names)
+
     ids = {"ids": node_ids}
-    tags = grouped(session.execute(_TAGS, ids))
-    held = {node_id: (name, user) for node_id, name, user in session.execute(_HELD, ids)}
-    running = dict(session.execute(_RUNNING, ids).all())
-    disks, interfaces = disk_documents(session, node_ids), interface_documents(session, node_ids)
+    tags = grouped(session.execute(_TAGS, ids)) if read("tags") else {}
+    holders = session.execute(_HELD, ids) if read("owner", "allocation") else ()
+    held = {node_id: (name, user) for node_id, name, user in holders}
+    running = dict(session.execute(_RUNNING, ids).all()) if read("operation") else {}
+    disks = disk_documents(session, node_ids) if read("disks") else {}
+    interfaces = interface_documents(session, node_ids) if read("interfaces") else {}
     rows = {row[0]: row for row in session.execute(_NODES, ids)}
     for row in (rows[one] for one in node_ids if one in rows):
         number, pool_id, has_bmc, kind, address, port, username, mac, zone, pool, rack, *values = row

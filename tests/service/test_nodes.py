@@ -68,7 +68,6 @@ def test_nonsense_is_refused_by_name(still_world: World, wrong, field: str) -> N
         ("tag=x,y", ["m2"]),
         ("arch=arm64", ["m2"]),
         ("name=m1", ["m1"]),
-        ("pool=nowhere", []),
         ("state=ready,deployed", []),
     ],
 )

@@ -31,6 +31,7 @@ LAYERS = (
     ("events", "hostnames", "auth", "rights", "people", "places", "services", "states", "root_disk", "images"),
     ("expressions", "constraints"),
     ("annotations", "named", "held_names"),
+    ("filters",),
     ("networks", "subnets", "wiring"),
     ("addresses",),
     ("tags",),

@@ -104,8 +104,10 @@ def test_every_route_as_each_role(pool: World, monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_one_may_not_see_does_not_exist(pool: World) -> None:
     nobody, viewer = _of(pool, "none"), _of(pool, "viewer")
-    for path in ("/nodes", "/nodes?pool=secret", "/nodes?name=m1", "/nodes?tag=rare", "/allocations", "/operations", "/events"):
+    for path in ("/nodes", "/nodes?name=m1", "/nodes?tag=rare", "/allocations", "/operations", "/events"):
         assert pool.get(path, token=nobody)["items"] == [], path
+    said = [pool.get(f"/nodes?filter=pool={one}", token=nobody, expect=422) for one in ("secret", "nowhere")]
+    assert said[0]["detail"].replace("secret", "nowhere") == said[1]["detail"] and said[0]["allowed"] == ["default"]
     assert [one["name"] for one in pool.get("/pools", token=nobody)["items"]] == ["default"]
     assert pool.get("/nodes/m1", token=nobody, expect=404) | {"request_id": 0} == {
         "type": "not-found", "title": "There is no such thing", "status": 404, "detail": "there is no node 'm1'",

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from inventory_service.api.schemas.catalogue import HeldAddress
-from inventory_service.api.schemas.common import Answer, Document, LoginName, Page, PasswordHash, Request, SshPublicKey, Wait
+from inventory_service.api.schemas.common import Answer, Document, LoginName, PasswordHash, Request, Selection, SshPublicKey, Wait
 
 
 class ExtraUser(Request):
@@ -127,7 +127,7 @@ class DeployIn(Request):
     credentials: Credentials | None = None
 
 
-class AllocationFilter(Page):
+class AllocationFilter(Selection):
     """Which allocations to list, the newest first; released ones only when asked for."""
 
     state: str | None = None

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from inventory_service.api.schemas.common import Answer, Document, LoginName, Page, Request, SshPublicKey
+from inventory_service.api.schemas.common import Answer, Document, LoginName, Request, Selection, SshPublicKey
 
 _URL = re.compile(r"(https?://[^\s\"'<>]+|/images/[^\s\"'<>]+)", re.ASCII)
 
@@ -129,7 +129,7 @@ class SshKeys(Answer):
     next: str | None
 
 
-class EventFilter(Page):
+class EventFilter(Selection):
     """Which events: those after this one, the oldest first."""
 
     node: str | None = None

@@ -27,6 +27,16 @@ class Page(Request):
     after: str | None = None
 
 
+class Selection(Page):
+    """Which part of a list, of what, in which order, and what of each."""
+
+    filter: str | None = Field(
+        default=None, max_length=4000, description="terms that all have to be met, such as `state=ready mem>=64G -tag:old`"
+    )
+    sort: str | None = Field(default=None, max_length=200, description="such as `-mem,name`: the most memory first, then by name")
+    fields: str | None = Field(default=None, max_length=1000, description="the only members that items have in the answer: `name,state`")
+
+
 class Wait(Request):
     """How long to wait for something to happen, in seconds."""
 

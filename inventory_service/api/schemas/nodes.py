@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from inventory_service.api.schemas.common import Answer, Document, Page, Request
+from inventory_service.api.schemas.common import Answer, Document, Request, Selection
 
 
 class BmcIn(Request):
@@ -95,7 +95,7 @@ class NodeChange(Request):
     weak_boot_token: bool | None = None
 
 
-class NodeFilter(Page):
+class NodeFilter(Selection):
     """Which nodes to list."""
 
     state: str | None = None

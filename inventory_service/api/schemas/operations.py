@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from inventory_service.api.schemas.common import Answer, Document, Page, Request, Wait
+from inventory_service.api.schemas.common import Answer, Document, Request, Selection, Wait
 
 
 class OperationIn(Request):
@@ -17,7 +17,7 @@ class OperationIn(Request):
     by_hand: bool = Field(default=False, description="No worker takes it: it waits for a claim that names the node.")
 
 
-class OperationFilter(Page):
+class OperationFilter(Selection):
     """Which operations to list, the newest first."""
 
     node: str | None = None
