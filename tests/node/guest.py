@@ -187,7 +187,8 @@ class Guest:
             "-initrd",
             str(EPHEMERAL / "initrd"),
             "-append",
-            f"metalpool.url={url} metalpool.mode=operation metalpool.boot=b1 metalpool.token=t1 console=tty0 console=ttyS0,115200",
+            f"metalpool.url={url} metalpool.mode=operation metalpool.boot=b1 metalpool.token=t1 mitigations=off loglevel=6 "
+            "console=tty0 console=ttyS0,115200",
         ]
         for serial, device in DISKS.items():
             words += ["-drive", f"id={serial},if=none,format=raw,cache=unsafe,discard=unmap,file={self.disks[serial]}", "-device", device]
