@@ -1,4 +1,4 @@
-"""The Flask application: blueprints, errors, headers, health."""
+"""The Flask application: blueprints, errors, headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 from apiflask import APIFlask
 from flask import Response, g, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from inventory_service import __version__
@@ -20,13 +19,16 @@ from inventory_service.api import (
     catalogue,
     errors,
     events,
+    health,
     idempotency,
     inventory,
     keys,
+    metrics,
     networks,
     node_details,
     nodes,
     notes,
+    observed,
     operations,
     people,
     quotas,
@@ -45,11 +47,11 @@ from inventory_service.api.versions import describe_versions, send_version
 from inventory_service.api.waiting import open_room
 from inventory_service.boot import views as boot
 from inventory_service.boot.source import open_limiter
-from inventory_service.db import lost_a_race, newest_revision, revision_of
+from inventory_service.db import lost_a_race
 from inventory_service.line import watch_offers
 from inventory_service.pages import session_key
 from inventory_service.pages import views as pages
-from inventory_service.problems import Overtaken, Unavailable
+from inventory_service.problems import Overtaken
 from inventory_service.services import Services
 from inventory_service.turns import LineTooLong
 
@@ -77,6 +79,8 @@ BLUEPRINTS = (
     boot.bp,
     quotas.bp,
     pages.bp,
+    health.bp,
+    metrics.bp,
 )
 
 _TAGS = ("Nodes", "Allocations", "Operations", "Worker", "Catalogue", "Networks", "Inventory", "Users", "Events", "Boot")
@@ -99,6 +103,7 @@ class _Application(APIFlask):
     """
 
     def full_dispatch_request(self) -> Response:
+        observed.begin()
         try:
             with services().running.turn():
                 return super().full_dispatch_request()
@@ -146,9 +151,9 @@ def create_app(services: Services) -> APIFlask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.before_request(_name_request)
+    app.after_request(observed.observe)
     app.after_request(_add_headers)
     app.after_request(send_version)
-    _add_health(app, services)
     app.spec_processor(lambda spec: errors.describe(describe_versions(app, _complete(spec))))
     return app
 
@@ -176,24 +181,3 @@ def _secure(spec: Any) -> Any:
             if isinstance(operation, dict) and not path.startswith(_PUBLIC_PATHS):
                 operation["security"] = [{"token": []}]
     return spec
-
-
-def _add_health(app: APIFlask, services: Services) -> None:
-    @app.get("/healthz")
-    @app.doc(hide=True)
-    def healthz() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "ok"}
-
-    @app.get("/readyz")
-    @app.doc(hide=True)
-    def readyz() -> dict[str, str]:
-        """The database answers and its tables are those that this version knows."""
-        with services.database.read() as session:
-            session.execute(text("SELECT 1"))
-        found, newest = revision_of(services.database.engine), newest_revision()
-        if found != newest:
-            raise Unavailable(
-                f"the database stands at revision {found}, not {newest}: run inventory-service db upgrade"
-            )
-        return {"status": "ready", "revision": str(found), "version": __version__}

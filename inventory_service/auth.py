@@ -18,7 +18,7 @@ from inventory_service.prepared import Prepared
 from inventory_service.problems import Forbidden, Invalid, NotFound, Unauthenticated
 from inventory_service.secret_tokens import digest, new_token
 
-ROLES = ("admin", "user", "worker")
+ROLES = ("admin", "user", "worker", "metrics")
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
 NAME_RULE = "1 to 63 of a-z, 0-9, '-', '.' and '_', a letter or digit first and last"
 _SEEN_AGAIN = timedelta(seconds=60)

@@ -242,7 +242,7 @@ def token() -> None:
 
 @token.command("create")
 @click.option("--user", "user_name", required=True, help="Whose token; the user is made when there is none.")
-@click.option("--role", type=click.Choice(["admin", "user", "worker"]), default="user", show_default=True)
+@click.option("--role", type=click.Choice(["admin", "user", "worker", "metrics"]), default="user", show_default=True)
 @click.option("--rack", help="For a worker's token: its rack, which is made when there is none.")
 @click.option("--days", type=click.IntRange(min=1), help="How long it is valid; without it, until it is revoked.")
 @click.option(

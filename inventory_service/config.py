@@ -40,6 +40,8 @@ class Settings(BaseModel):
     long_poll_seconds: int = Field(default=60, ge=1, description="the longest wait of one request")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
+    log_format: str = Field(default="text", pattern="^(text|json)$", description="json: one object a line")
+
     lease_seconds: int = Field(default=30, ge=1)
     by_hand_grace_seconds: int = Field(default=60, ge=1)
     cancel_grace_seconds: int = Field(default=30, ge=1)
@@ -115,6 +117,10 @@ class Settings(BaseModel):
         if self.is_sqlite:
             return f"sqlite:///{self.state_dir / 'engine.sqlite'}"
         return self.database
+
+    @property
+    def metrics_dir(self) -> Path:
+        return self.state_dir / "metrics"
 
     @property
     def vault_key_file(self) -> Path:

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.util import IdentitySet
 
 from inventory_service.changes import Changes
+from inventory_service.metrics import CONNECTIONS as CONNECTIONS_IN_USE
 from inventory_service.models.base import Base, Versioned
 from inventory_service.turns import LineTooLong, Turns
 
@@ -34,6 +35,7 @@ ALONE = "alone"
 """The execution option of a connection whose statements are each by themselves, without a transaction."""
 _CONNECTION = "the connection of the transaction"
 _TOPICS = "changed topics"
+_AFTER = "what is done after the commit"
 _COUNTED = "rows whose version the database has counted"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -68,7 +70,8 @@ class _WithHints(SQLiteCompiler):
 
 def make_engine(url: str) -> Engine:
     """An engine for SQLite or PostgreSQL. The pool never makes anybody wait: that is what the line is for."""
-    pool = {"pool_size": CONNECTIONS, "max_overflow": 4}
+    # What is said of a statement that failed does not say with which values.
+    pool = {"pool_size": CONNECTIONS, "max_overflow": 4, "hide_parameters": True}
     if not url.startswith("sqlite"):
         options = [f"-c {name}={value}" for name, value in _POSTGRESQL.items()]
         options.append(str(make_url(url).query.get("options", "")))
@@ -155,6 +158,8 @@ class Database:
     def __init__(self, url: str, changes: Changes | None = None) -> None:
         self.engine = make_engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        event.listen(self.engine, "checkout", lambda *_unused: CONNECTIONS_IN_USE.inc())
+        event.listen(self.engine, "checkin", lambda *_unused: CONNECTIONS_IN_USE.dec())
         self.changes = changes or Changes()
         self.session_info: dict[str, Any] = {}
         """What every session carries in its ``info``."""
@@ -232,7 +237,9 @@ class Database:
             session.flush()
             _read_versions(session)
             session.commit()
-            topics = session.info.get(_TOPICS)
+            topics, after = session.info.get(_TOPICS), session.info.get(_AFTER, ())
+        for work in after:
+            work()
         if topics:
             self.changes.announce(topics)
 
@@ -296,6 +303,11 @@ def alone(session: Session, *what: str) -> None:
         numbers = sorted(map(number_of, what))
         locks = "SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:numbers AS bigint[])) AS number"
         session.execute(text(locks), {"numbers": numbers})
+
+
+def after(session: Session, work: Callable[[], object]) -> None:
+    """Do something that cannot fail once this transaction is committed, and not at all when it is not: to count it."""
+    session.info.setdefault(_AFTER, []).append(work)
 
 
 def touch(session: Session, *topics: str) -> None:

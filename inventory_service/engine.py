@@ -164,6 +164,11 @@ class Engine:
         self._tags.start()
         self._timekeeper.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its threads run."""
+        return self._reconciler.is_alive() and self._timekeeper.is_alive()
+
     def stop(self) -> None:
         """Let go, at once; what is under way goes on when an engine starts again."""
         _stopping.set()

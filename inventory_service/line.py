@@ -19,11 +19,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
+from inventory_service import clock
 from inventory_service.allocate import take
 from inventory_service.allocation_requests import deploy, give_up
 from inventory_service.asking import LINE, acquire_set
 from inventory_service.auth import Caller
-from inventory_service.db import alone, hold, touch
+from inventory_service.db import after, alone, hold, touch
+from inventory_service.metrics import ALLOCATION_WAIT_SECONDS
 from inventory_service.models import NODE, Allocation, Node, Pool, User
 from inventory_service.offers import offers
 from inventory_service.pick import fits, may_be_picked, understand
@@ -183,6 +185,9 @@ def _give(
             give_up(session, waiting, f"it can be met no longer: {problem.detail}", "engine")
         return False
     touch(session, f"allocation:{one.id}")
+    if waiting.queued_at is not None:
+        waited = (clock.now() - waiting.queued_at).total_seconds()
+        after(session, partial(ALLOCATION_WAIT_SECONDS.labels("in_line").observe, waited))
     return True
 
 

@@ -7,7 +7,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
+from sqlalchemy.orm import Session
 
 from inventory_service.db import number_of
 
@@ -18,6 +19,11 @@ log = logging.getLogger(__name__)
 AGAIN_SECONDS = 1.0
 """After how long it is tried again while the database does not answer."""
 _TAKE_SECONDS = 0.2
+_HOLDS = text(
+    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND classid::bigint = :high AND objid::bigint = :low)"
+)
 _THIS_SIDE: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _SERVERS_SIDE = "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 """Who loses the network is told before the server lets go of what is held, so that it is never held twice."""
@@ -59,6 +65,13 @@ def hold_alone(url: str, what: str) -> psycopg.Connection[Any]:
         except psycopg.OperationalError as error:
             log.error("the database does not answer, %s tries again: %s", what, error)
             time.sleep(AGAIN_SECONDS)
+
+
+def is_held(session: Session, what: str) -> bool:
+    """Whether some process holds it now."""
+    number = number_of(what)
+    asked = {"high": number >> 32 & 0xFFFFFFFF, "low": number & 0xFFFFFFFF}
+    return bool(session.scalar(_HOLDS, asked))
 
 
 def _take(connection: psycopg.Connection[Any], what: str) -> bool:

@@ -8,6 +8,7 @@ import time
 from sqlalchemy.exc import OperationalError
 
 from inventory_service.config import Settings
+from inventory_service.logs import begin_logging
 from inventory_service.services import Services, open_upgraded
 from inventory_service.supervised import end_with_supervisor
 
@@ -18,7 +19,7 @@ _AGAIN_SECONDS = 1.0
 def begin(settings: Settings) -> Services:
     """End with the supervisor; open everything as soon as the database answers; hear of what other processes change."""
     end_with_supervisor()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    begin_logging(settings.log_level, settings.log_format)
     services = _open(settings)
     if not settings.is_sqlite:
         from inventory_service.relay import Relay

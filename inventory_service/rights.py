@@ -34,7 +34,7 @@ BMCs, events, operations and allocations, and who waits for one. *administrate*:
 """
 GRANTED = ("viewer", "user", "operator")
 """The roles that can be granted; ``none`` and these up to ``user`` can be a pool's default."""
-_OF_TOKENS = {"admin": "administrator", "worker": "none"}
+_OF_TOKENS = {"admin": "administrator", "worker": "none", "metrics": "none"}
 """What a token's own role makes of its user in every pool; a worker has its rack instead."""
 _ASKS = "who asks"
 _RANK = {role: rank for rank, role in enumerate(ROLES)}

@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 
 from inventory_service.config import Settings, SettingsError
+from inventory_service.shared_metrics import share
 from inventory_service.supervised import supervise
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ def serve(settings: Settings) -> None:
     if not settings.vault_key_file.exists():
         raise SettingsError(f"{settings.state_dir} is not prepared: run inventory-service init")
     supervise()
+    if not settings.is_sqlite:
+        share(settings.metrics_dir)
     server = Granian(
         "inventory_service.wsgi:create",
         factory=True,

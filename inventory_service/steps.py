@@ -49,6 +49,10 @@ STEPS: dict[str, tuple[Step, ...]] = {
 }
 
 
+BMC_STEPS = frozenset({"power_on", "power_off", "power_off_end", "bmc_account", "bmc_reset"})
+"""Steps that talk to the BMC and to nothing else: whoever fails in one failed at it."""
+
+
 def steps_of(kind: str, overrides: Mapping[str, int] | None = None) -> tuple[Step, ...]:
     """The steps of one kind of operation with a site's own limits.
 

@@ -17,6 +17,7 @@ from inventory_service.apart import check_alone
 from inventory_service.api.authentication import by_token, caller, needs, services
 from inventory_service.api.leases import lease_of, wait_until
 from inventory_service.api.lists import answer, fields_of, selected
+from inventory_service.api.observed import seconds
 from inventory_service.api.schemas.allocations import Allocation as AllocationOut
 from inventory_service.api.schemas.allocations import (
     AllocationFilter,
@@ -29,13 +30,14 @@ from inventory_service.api.schemas.allocations import (
 from inventory_service.api.schemas.operations import Operation as OperationOut
 from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.api.waiting import wait_for
-from inventory_service.db import hold
+from inventory_service.db import after, hold
 from inventory_service.documents.allocation import allocation_document, allocation_documents, taken_document
 from inventory_service.documents.operation import operation_document
 from inventory_service.durations import LEASE_RULE
 from inventory_service.filters.allocations import ALLOCATIONS, SHOW_RELEASED
 from inventory_service.images import find_image
 from inventory_service.leases import extend
+from inventory_service.metrics import ALLOCATION_WAIT_SECONDS
 from inventory_service.models import Allocation
 from inventory_service.pick import understand
 from inventory_service.problems import Invalid
@@ -97,6 +99,7 @@ def acquire(wanted: AllocationIn) -> tuple[dict[str, Any], int]:
             taken = asking.acquire(session, parts, who, asked, *narrowing)
             if taken is None:
                 raise NoneLeft
+            after(session, lambda: ALLOCATION_WAIT_SECONDS.labels("at_once").observe(seconds()))
             if wanted.deploy or taken.has_addresses:
                 return _shown(session, taken.allocation), 201
             show_version(taken.allocation)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, current_app, g, request
 
-from inventory_service.auth import ROLES, Caller, caller_of
+from inventory_service.auth import Caller, caller_of
 from inventory_service.problems import Forbidden
 from inventory_service.services import Services
 
@@ -26,6 +26,7 @@ NEEDS = {
 }
 """What a view may need of its caller: declared with ``needs``, proved by a test that walks all routes as each role."""
 _NEED = "needed role"
+_PEOPLE_AND_WORKERS = ("admin", "user", "worker")
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ def needed_role(endpoint: str | None) -> str | None:
 
 
 def by_token(blueprint: Blueprint, *roles: str) -> None:
-    """Only requests with a token of one of the roles (any role when none is named) reach the blueprint's views."""
-    allowed = roles or ROLES
+    """Only requests with a token of one of the roles (any but ``metrics`` when none is named) reach the blueprint's views."""
+    allowed = roles or _PEOPLE_AND_WORKERS
     _declared[blueprint.name] = Authentication("token", allowed)
 
     @blueprint.before_request

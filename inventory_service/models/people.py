@@ -91,7 +91,7 @@ class Token(Base):
     """An API token: only its SHA-256 is kept, and the last four characters to tell it apart."""
 
     __tablename__ = "token"
-    __table_args__ = (CheckConstraint("role IN ('admin', 'user', 'worker')", name="role"),)
+    __table_args__ = (CheckConstraint("role IN ('admin', 'user', 'worker', 'metrics')", name="role"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
@@ -10,7 +11,9 @@ from sqlalchemy.orm import Session
 from inventory_service import clock
 from inventory_service.auth import Caller
 from inventory_service.config import Settings
+from inventory_service.db import after
 from inventory_service.events import record
+from inventory_service.metrics import OPERATION_QUEUE_SECONDS
 from inventory_service.models import Node, Operation, Rack
 from inventory_service.operations.lookup import changed, find_operation, say
 
@@ -86,4 +89,6 @@ def claim_next(
         epoch=operation.epoch,
     )
     changed(session, operation)
+    waited = (now - operation.queued_at).total_seconds()
+    after(session, partial(OPERATION_QUEUE_SECONDS.labels(operation.kind).observe, waited))
     return operation

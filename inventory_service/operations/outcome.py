@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from sqlalchemy.orm import Session
 
 from inventory_service import clock
 from inventory_service.addresses import free
-from inventory_service.db import touch
+from inventory_service.db import after, touch
 from inventory_service.events import record
+from inventory_service.metrics import ALLOCATION_READY_SECONDS, BMC_ERRORS, FAILED_STEPS, OPERATION_SECONDS
 from inventory_service.models import Allocation, NodeFacts, Operation
 from inventory_service.models.operation import ENDED
 from inventory_service.offers import offer_user
@@ -20,6 +22,7 @@ from inventory_service.operations.progress import end_steps
 from inventory_service.problems import Conflict
 from inventory_service.set_aside import forgive, note_failure, set_aside_if_due
 from inventory_service.states import advance
+from inventory_service.steps import BMC_STEPS
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +93,20 @@ def conclude(session: Session, operation_id: str, outcome: str, reason: str | No
     )
     changed(session, operation)
     touch(session, f"boots:{operation.node_id}")
+    after(session, partial(_count, operation.kind, outcome, operation.step, _seconds(operation)))
+
+
+def _seconds(operation: Operation) -> float:
+    ended = operation.ended_at or clock.now()
+    return (ended - (operation.started_at or ended)).total_seconds()
+
+
+def _count(kind: str, outcome: str, step: str | None, seconds: float) -> None:
+    OPERATION_SECONDS.labels(kind, outcome).observe(seconds)
+    if outcome == "failed":
+        FAILED_STEPS.labels(kind, step or "none").inc()
+        if step in BMC_STEPS:
+            BMC_ERRORS.labels(kind, step).inc()
 
 
 def _follow(session: Session, operation: Operation, outcome: str, reason: str | None) -> None:
@@ -146,4 +163,8 @@ def _follow_allocation(
         allocation.address = call.address if call else None
         allocation.host_keys = list(call.host_keys) if call else []
         allocation.ssh_user = operation.parameters.get("ssh_user")
+        first = allocation.activated_at is None
         allocation.activated_at = clock.now()
+        if first and allocation.held_since is not None:
+            took = (allocation.activated_at - allocation.held_since).total_seconds()
+            after(session, partial(ALLOCATION_READY_SECONDS.observe, took))

@@ -179,7 +179,7 @@ class Kept:
 
 
 def _url(path: str) -> str:
-    return path if path.startswith(("/boot", "/readyz", "/healthz")) else f"/api/v1{path}"
+    return path if path.startswith(("/boot", "/readyz", "/healthz", "/metrics")) else f"/api/v1{path}"
 
 
 def _open_files(pid: int) -> set[str]:

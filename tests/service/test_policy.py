@@ -15,10 +15,12 @@ from tests.service.world import World
 
 PACKAGE = Path(__file__).parents[2] / "inventory_service"
 DOCUMENT = PACKAGE.parent / "docs" / "openapi.json"
-WITHOUT_TOKEN = {"boot": "proof", "pages": "session"}
+WITHOUT_TOKEN = {"boot": "proof", "pages": "session", "health": "nothing"}
 
 # What stands lower knows nothing of what stands higher.
 LAYERS = (
+    ("shared_metrics",),
+    ("metrics", "logs"),
     ("clock", "ip", "problems", "sizes", "steps", "changes", "secret_tokens", "turns", "sandbox_process", "sandbox", "supervised"),
     ("durations",),
     ("config", "vault", "tls"),
@@ -46,7 +48,7 @@ LAYERS = (
     ("sets",),
     ("operations",),
     ("enlist", "allocation_requests", "set_requests", "documents", "seed"),
-    ("timekeeping", "asking"),
+    ("timekeeping", "asking", "figures"),
     ("line",),
     ("process",),
     ("engine",),
@@ -156,7 +158,8 @@ def test_only_health_and_boot_are_open(still_world: World) -> None:
         for _method, path, endpoint in _rules(still_world)
         if not path.startswith(known) and "pages." not in endpoint
     }
-    assert others == {"/healthz", "/readyz", "/openapi.json"}
+    assert others == {"/healthz", "/readyz", "/metrics", "/openapi.json"}
+    assert still_world.call("GET", "/metrics", token=None).status_code == 401
 
 
 def test_the_apis_document_is_current() -> None:

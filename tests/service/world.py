@@ -12,6 +12,7 @@ from unittest.mock import patch
 from sqlalchemy import text
 
 from inventory_service.api import worker_progress
+from inventory_service.api.health import ENGINE
 from inventory_service.app import create_app
 from inventory_service.auth import create_token, ensure_rack, ensure_user
 from inventory_service.config import Settings
@@ -66,6 +67,8 @@ class World:
     def start_engine(self) -> None:
         self.engine = Engine(self.services, polling_seconds=0.05)
         self.engine.start()
+        extensions: dict[str, object] = self.app.extensions
+        extensions[ENGINE] = self.engine
 
     def stop_engine(self) -> None:
         if self.engine is not None:
@@ -111,7 +114,7 @@ class World:
             headers["Authorization"] = f"Bearer {token}"
         if body is not None:
             more["json"] = body
-        url = path if path.startswith(("/boot", "/healthz", "/readyz", "/openapi")) else f"/api/v1{path}"
+        url = path if path.startswith(("/boot", "/healthz", "/readyz", "/metrics", "/openapi")) else f"/api/v1{path}"
         with self.app.test_client() as client:
             return client.open(url, method=method, headers=headers, environ_base={"REMOTE_ADDR": source}, **more)
 
