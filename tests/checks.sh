@@ -23,8 +23,8 @@ ruff_check() {
 }
 
 mypy_check() {
-    heading "mypy --strict: types of the service"
-    mypy --strict inventory_service
+    heading "mypy --strict: types of the service and of the command"
+    mypy --strict
 }
 
 sanity() {
@@ -55,7 +55,7 @@ artifact() {
     ansible-galaxy collection build --force --output-path dist
     ansible-galaxy collection install dist/metalpool-core-*.tar.gz -p "$scratch/installed" --offline --force
     local here="$scratch/installed/ansible_collections/metalpool/core" kind
-    for unwanted in inventory_service tests pyproject.toml Makefile .venv ansible.cfg playbooks/ansible.cfg playbooks/nodes.metalpool.yml; do
+    for unwanted in command inventory_service tests pyproject.toml Makefile .venv ansible.cfg playbooks/ansible.cfg playbooks/nodes.metalpool.yml; do
         if [ -e "$here/$unwanted" ]; then echo "$unwanted must not be in the artifact (build_ignore in galaxy.yml)"; return 1; fi
     done
     (

@@ -81,8 +81,9 @@ def read_profile(path: str) -> dict[str, str]:
         raise SettingsError(f"cannot read the profile {path}: {exc}") from exc
     for key, value in content.items():
         if key not in PROFILE_KEYS or not isinstance(value, str):
+            # The value is not shown: a token whose key is misspelled is a token.
             raise SettingsError(
-                f"{key}={value!r} in the profile {path} is not understood; "
+                f"{key} in the profile {path} is not understood; "
                 f"allowed are text values for {', '.join(PROFILE_KEYS)}"
             )
     return content

@@ -19,10 +19,10 @@ COLLECTIONS = ROOT / ".ansible" / "collections"
 subprocess.run(["bash", str(ROOT / "tests" / "link_collection.sh")], check=True)
 sys.path[:0] = [str(COLLECTIONS), str(HERE)]
 
-from played_pool import LARGE, PlayedPool  # noqa: E402
-from real_service import RealService  # noqa: E402
 from scripted_service import Service  # noqa: E402
 
+from tests.service.played_pool import LARGE, PlayedPool  # noqa: E402
+from tests.service.real_service import RealService  # noqa: E402
 from tests.service.world import GIB  # noqa: E402
 
 

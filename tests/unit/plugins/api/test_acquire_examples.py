@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.splitter import parse_kv
-from played_pool import PlayedPool
-from real_service import ROOT
 
+from tests.service.played_pool import PlayedPool
+from tests.service.real_service import ROOT
 from tests.service.world import KEY
 
 GUIDE = (ROOT / "docs" / "user-guide.md").read_text(encoding="utf-8")

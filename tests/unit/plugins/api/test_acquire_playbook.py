@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from played_pool import PlayedPool
-from real_service import ROOT
+
+from tests.service.played_pool import PlayedPool
+from tests.service.real_service import ROOT
 
 RECAP = re.compile(r"localhost +: ok=(\d+) +changed=(\d+) .*failed=(\d+)")
 

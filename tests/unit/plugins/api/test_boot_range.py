@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from played_pool import PlayedPool
-from real_service import ROOT
+
+from tests.service.played_pool import PlayedPool
+from tests.service.real_service import ROOT
 
 PLAY = f"""
 - hosts: localhost

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_service import ROOT, RealService
+
+from tests.service.real_service import ROOT, RealService
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0sI1ZpQzF0mR6mN3cWq1rXb2y3n4p5q6r7s8t9u0v1 someone"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPf1e2d3c4b5a69788776655443322110ffeeddccbbaa99887766554 host"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from real_service import RealService
-
+from tests.service.real_service import RealService
 from tests.service.world import GIB, Work, until
 
 A100 = {"class": "0302", "vendor_id": "10de", "device_id": "20b5", "vendor": "NVIDIA", "device": "GA100 [A100 PCIe 80GB]"}
@@ -41,7 +41,8 @@ class PlayedPool:
         self, method: str, path: str, body: Any = None, *, token: str | None = None, expect: int | None = None
     ) -> Any:
         """The answer's document, when its status is what is expected (any success by default)."""
-        status, document = self.service.call(method, f"/api/v1{path}", body, token or self.admin)
+        url = path if path.startswith("/boot") else f"/api/v1{path}"
+        status, document = self.service.call(method, url, body, token or self.admin)
         assert status == expect if expect else status < 300, f"{method} {path}: {status} {document}"
         return document
 
@@ -68,6 +69,19 @@ class PlayedPool:
         self._disks[name] = [serial for serial, _kind, _size in hardware.get("disks", [("D1", "ssd", 6)])]
         Work(self, name).commission(**hardware)  # type: ignore[arg-type]
         until(lambda: self.get(f"/nodes/{name}")["state"] == "ready")
+
+    def deploy(self, *names: str, before: Callable[[Work], None] = lambda _work: None) -> None:
+        """Carry out the deploys that were asked for.
+
+        :param before: is called with each before its last step
+        """
+        for name in names:
+            work = Work(self, name)  # type: ignore[arg-type]
+            for step in work.claim["steps"][:-2]:
+                work.report("steps", step=step["name"])
+                work.report("log", lines=[f"playing {step['name']}"])
+            before(work)
+            work.deploy()
 
     def erase(self, *names: str) -> None:
         """Carry out the releases that were asked for."""

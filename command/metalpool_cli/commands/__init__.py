@@ -1,0 +1,1 @@
+"""The commands; each file is loaded when it is used."""

@@ -1,0 +1,52 @@
+"""Events: who, what, when and why."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Iterable
+
+import click
+
+from metalpool_cli.api import Document
+from metalpool_cli.errors import Interrupted
+from metalpool_cli.lazy import Command, examples
+from metalpool_cli.output import moment, text
+from metalpool_cli.session import Session, pass_session
+
+PACE_SECONDS = 2.0
+
+
+@click.command(
+    cls=Command,
+    epilog=examples("metalpool events --node r1u07 --limit 10", "metalpool events --follow --json | jq -r .kind"),
+)
+@click.option("--node", help="Of this node.")
+@click.option("--kind", help="Of this kind: node.allocated.")
+@click.option("--after", metavar="ID", help="After this one.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many, the latest.")
+@click.option("--follow", "-f", is_flag=True, help="Go on with what happens.")
+@pass_session
+def events(session: Session, node: str | None, kind: str | None, after: str | None, limit: int, follow: bool) -> None:
+    """Show the latest events of your allocations and of the pools that you operate, one a line; JSON as well."""
+    found = deque(session.api.items("/events", node=node, kind=kind, after=after, limit=1000), maxlen=limit)
+    _show(session, found)
+    last = found[-1]["id"] if found else after
+    try:
+        while follow:
+            time.sleep(PACE_SECONDS)
+            for one in session.api.items("/events", node=node, kind=kind, after=last, limit=1000):
+                _show(session, [one])
+                last = one["id"]
+    except KeyboardInterrupt:
+        raise Interrupted(f"go on with: metalpool events --follow --after {last}") from None
+
+
+def _show(session: Session, found: Iterable[Document]) -> None:
+    for one in found:
+        if session.json:
+            click.echo(json.dumps(one, ensure_ascii=False))
+        else:
+            where = " ".join(name for name in (one["node"], one["allocation"]) if name)
+            click.echo(f"{one['id']}  {moment(one['at'])}  {one['kind']}  {where}  by {one['actor']}  {text(one['detail'])}".rstrip())
