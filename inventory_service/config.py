@@ -38,6 +38,8 @@ class Settings(BaseModel):
     request_threads: int = Field(default=64, ge=8)
     long_polls: int = Field(default=48, ge=1, description="requests that may wait at the same time")
     long_poll_seconds: int = Field(default=60, ge=1, description="the longest wait of one request")
+    stream_port: int = Field(default=8444, ge=0, le=65535, description="where events are streamed; 0: nowhere")
+    streams: int = Field(default=500, ge=1, description="that may be open at the same time, in one process")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
     log_format: str = Field(default="text", pattern="^(text|json)$", description="json: one object a line")

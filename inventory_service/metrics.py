@@ -47,6 +47,7 @@ ALLOCATION_READY_SECONDS = Histogram(
     "metalpool_allocation_ready_seconds", "From having a node to logging in", buckets=_MINUTES, registry=_registry
 )
 WEBHOOK_DELIVERIES = Counter("metalpool_webhook_deliveries", "Attempts to deliver an event to a webhook", ["result"], registry=_registry)
+STREAMS = Gauge("metalpool_event_streams", "Streams of events that are open", registry=_registry, multiprocess_mode="livesum")
 CONNECTIONS = Gauge(
     "metalpool_database_connections", "Connections to the database in use", registry=_registry, multiprocess_mode="livesum"
 )

@@ -13,6 +13,7 @@ from inventory_service.app import create_app
 from inventory_service.config import load
 from inventory_service.process import begin
 from inventory_service.services import Services
+from inventory_service.stream import Streams
 
 if TYPE_CHECKING:
     from inventory_service.engine import Engine
@@ -26,6 +27,8 @@ def create() -> APIFlask:
     if engine is None:
         Finalize(None, services.changes.close, exitpriority=100)
     app = create_app(services)
+    if settings.stream_port:
+        Streams(services).start()
     if engine is not None:
         extensions: dict[str, object] = app.extensions
         extensions[ENGINE] = engine

@@ -46,6 +46,7 @@ class Served:
             "METALPOOL_DATABASE_URL": prepared.database_url,
             "METALPOOL_PROCESSES": str(prepared.processes),
             "METALPOOL_LISTEN_PORT": str(self.port),
+            "METALPOOL_STREAM_PORT": "0",
             "PATH": os.environ["PATH"],
         } | settings
         self.token = (directory / "admin.token").read_text().strip()
