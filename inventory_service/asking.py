@@ -128,7 +128,7 @@ def _wait(
     values = asking | {
         "state": "waiting",
         "set_name": set_name,
-        "request": document | {"role": caller.role},
+        "request": document | caller.standing,
         "root_disk": wanted.root_disk,
         "queued_at": asking["created_at"],
         "wait_until": until,

@@ -243,6 +243,11 @@ def token() -> None:
 @token.command("create")
 @click.option("--user", "user_name", required=True, help="Whose token; the user is made when there is none.")
 @click.option("--role", type=click.Choice(["admin", "user", "worker", "metrics"]), default="user", show_default=True)
+@click.option("--name", default="", help="What it is for.")
+@click.option(
+    "--scope", type=click.Choice(["read", "allocate", "operate", "admin"]), default="admin", show_default=True,
+    help="How much of what the user may do it may be used for.",
+)
 @click.option("--rack", help="For a worker's token: its rack, which is made when there is none.")
 @click.option("--days", type=click.IntRange(min=1), help="How long it is valid; without it, until it is revoked.")
 @click.option(
@@ -250,12 +255,13 @@ def token() -> None:
 )
 @click.pass_obj
 def token_create(
-    settings: Settings, user_name: str, role: str, rack: str | None, days: int | None, output: Path
+    settings: Settings, user_name: str, role: str, name: str, scope: str, rack: str | None, days: int | None, output: Path
 ) -> None:
     """Make a token. It is written to a file and shown nowhere."""
     from inventory_service import clock
-    from inventory_service.auth import create_token, ensure_rack, ensure_user
+    from inventory_service.auth import ensure_rack, ensure_user
     from inventory_service.services import open_services
+    from inventory_service.tokens import create_token
     from inventory_service.vault import write_secret
 
     with open_services(settings).database.write() as session:
@@ -264,6 +270,8 @@ def token_create(
             ensure_user(session, user_name, "cli"),
             role,
             "cli",
+            name=name,
+            scope=scope,
             rack=ensure_rack(session, rack, "cli") if rack else None,
             expires_at=clock.now() + timedelta(days=days) if days else None,
         )
@@ -276,18 +284,19 @@ def token_create(
 def token_list(settings: Settings) -> None:
     """List tokens by their numbers; the tokens themselves are not kept."""
     from sqlalchemy import select
-    from sqlalchemy.orm import joinedload
 
     from inventory_service.models import Token
     from inventory_service.services import open_services
+    from inventory_service.tokens import whole_token
 
     with open_services(settings).database.read() as session:
-        query = select(Token).options(joinedload(Token.user), joinedload(Token.rack)).order_by(Token.id)
-        for one in session.scalars(query):
+        for one in session.scalars(select(Token).options(*whole_token()).order_by(Token.id)):
             state = "revoked" if one.revoked_at else "valid"
             used = f"{one.last_used_at:%Y-%m-%d %H:%M}Z" if one.last_used_at else "never"
             rack = f" rack {one.rack.name}" if one.rack else ""
-            click.echo(f"{one.id}\t{one.user.name}\t{one.role}{rack}\t...{one.hint}\t{state}\tlast used {used}")
+            click.echo(
+                f"{one.id}\t{one.user.name}\t{one.role}{rack}\t{one.scope}\t...{one.hint}\t{state}\tlast used {used}\t{one.name}"
+            )
 
 
 @token.command("revoke")
@@ -295,11 +304,11 @@ def token_list(settings: Settings) -> None:
 @click.pass_obj
 def token_revoke(settings: Settings, number: int) -> None:
     """Revoke the token of that number."""
-    from inventory_service.auth import revoke_token
     from inventory_service.services import open_services
+    from inventory_service.tokens import find_token, revoke_token
 
     with open_services(settings).database.write() as session:
-        revoke_token(session, number, "cli")
+        revoke_token(session, find_token(session, None, number), "cli")
     click.echo(f"token {number} is revoked")
 
 

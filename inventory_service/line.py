@@ -23,7 +23,7 @@ from inventory_service import clock
 from inventory_service.allocate import take
 from inventory_service.allocation_requests import deploy, give_up
 from inventory_service.asking import LINE, acquire_set
-from inventory_service.auth import Caller
+from inventory_service.auth import Caller, returning
 from inventory_service.db import after, alone, hold, touch
 from inventory_service.metrics import ALLOCATION_WAIT_SECONDS
 from inventory_service.models import NODE, Allocation, Node, Pool, User
@@ -46,11 +46,12 @@ class Waiting(NamedTuple):
     id: int
     user_id: int
     user: str
+    administrator: bool
     request: dict[str, Any]
 
     def caller(self) -> Caller:
-        """Who asked, with the rights of the token that was used."""
-        return Caller(self.user_id, self.user, str(self.request.get("role", "user")), token_id=0)
+        """Who asked, with the rights of the token that was used, as far as the user still has them."""
+        return returning(self.user_id, self.user, self.request, administrator=self.administrator)
 
     @property
     def same(self) -> str:
@@ -110,8 +111,9 @@ def _serve_node(session: Session, services: Services, node_id: int, choosing: Co
 
 
 def _line(session: Session, *conditions: ColumnElement[bool], order: str = "first_come") -> Sequence[Waiting]:
-    query = select(Allocation.id, Allocation.user_id, User.name, Allocation.request).join(Allocation.user)
-    return [Waiting(*one) for one in session.execute(query.where(WAITING, *conditions).order_by(*QUEUE_ORDERS[order]))]
+    query = select(Allocation.id, Allocation.user_id, User.name, User.administrator, Allocation.request).join(Allocation.user)
+    conditions = (WAITING, User.disabled_at.is_(None), *conditions)
+    return [Waiting(*one) for one in session.execute(query.where(*conditions).order_by(*QUEUE_ORDERS[order]))]
 
 
 def _serve(
@@ -128,7 +130,7 @@ def _serve(
     :param choosing: users who have just got more room in a quota: what was free before may be theirs as well
     """
     refused: set[str] = set()
-    askers: dict[tuple[int, str], tuple[Caller, Policies]] = {}
+    askers: dict[Caller, tuple[Caller, Policies]] = {}
     gone = False
     for one in line:
         this = None if one.user_id in choosing else node_id
@@ -136,10 +138,9 @@ def _serve(
         if same in refused or (gone and this is not None):
             continue
         caller = one.caller()
-        key = caller.user_id, caller.role
-        if key not in askers:
-            askers[key] = caller, policies_of(session, caller.user_id)
-        if not _give(session, services, one, *askers[key], this):
+        if caller not in askers:
+            askers[caller] = caller, policies_of(session, caller.user_id)
+        if not _give(session, services, one, *askers[caller], this):
             refused.add(same)
         elif node_id is not None and not gone:
             gone = not _is_free(session, node_id)

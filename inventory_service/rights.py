@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import BindParameter, ColumnElement, bindparam, false, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from inventory_service.auth import Caller
+from inventory_service.auth import SCOPES, Caller
 from inventory_service.db import connection_of
 from inventory_service.models import NODE, Allocation, AllocationPool, Event, Grant, GroupMember, Node, Operation, Pool
 from inventory_service.prepared import Prepared, among
@@ -30,12 +30,10 @@ ROLES: Mapping[str, tuple[str, ...]] = {
 
 *see*: the pool, its nodes with their hardware, and who holds them. *acquire*: take nodes; what one holds one may deploy
 and release. *operate*: commission, test, switch, change, set aside and release nodes, whoever holds them, and see their
-BMCs, events, operations and allocations, and who waits for one. *administrate*: everything else, in all pools: whoever has an admin token.
+BMCs, events, operations and allocations, and who waits for one. *administrate*: everything else, in all pools: administrators.
 """
 GRANTED = ("viewer", "user", "operator")
 """The roles that can be granted; ``none`` and these up to ``user`` can be a pool's default."""
-_OF_TOKENS = {"admin": "administrator", "worker": "none", "metrics": "none"}
-"""What a token's own role makes of its user in every pool; a worker has its rack instead."""
 _ASKS = "who asks"
 _RANK = {role: rank for rank, role in enumerate(ROLES)}
 _USER: BindParameter[int] = bindparam("user")
@@ -73,15 +71,20 @@ def rights_of(session: Session, caller: Caller) -> Rights:
             return kept
     roles: dict[int, str] = {}
     granted: list[tuple[int | None, str]] = []
+    # A worker has its rack instead.
+    everywhere = "administrator" if caller.administrator or caller.is_admin else None if caller.role == "user" else "none"
     for is_pool, pool_id, role in _FOUND(connection_of(session), {"user": caller.user_id}):
         if is_pool and pool_id is not None:
-            roles[pool_id] = _OF_TOKENS.get(caller.role) or role
+            roles[pool_id] = everywhere or role
         else:
             granted.append((pool_id, role))
-    if caller.role not in _OF_TOKENS:
+    if everywhere is None:
         for pool_id, role in granted:
             for place in roles if pool_id is None else (pool_id,):
                 roles[place] = max(roles[place], role, key=_RANK.__getitem__)
+    if caller.scope != "admin":
+        most = SCOPES[caller.scope]
+        roles = {place: min(role, most, key=_RANK.__getitem__) for place, role in roles.items()}
     rights = Rights(roles)
     caller.kept_rights.append(rights)
     return rights

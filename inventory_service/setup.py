@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from inventory_service.auth import create_token, ensure_user
+from inventory_service.auth import ensure_user
 from inventory_service.config import Settings
 from inventory_service.db import upgrade
 from inventory_service.models import Token
 from inventory_service.pages import session_key
 from inventory_service.services import open_services
 from inventory_service.tls import ensure_certificates
+from inventory_service.tokens import create_token
 from inventory_service.vault import create_key_file, write_secret
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - these name no host, so no certificate names them

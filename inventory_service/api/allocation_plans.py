@@ -31,7 +31,7 @@ CANDIDATES = 5
 @bp.post("/allocation-plans")
 @bp.input(AllocationPlanIn, arg_name="wanted")
 @bp.output(AllocationPlan)
-@needs("anyone")
+@needs("anyone", changes=False)
 def plan_allocation(wanted: AllocationPlanIn) -> dict[str, Any]:
     """Show which nodes an allocation would get, best first, and why. Nothing is written, nothing is held.
 

@@ -19,13 +19,15 @@ NEEDS = {
     "viewer": "whoever may see the pool of the node, or holds the node",
     "user": "whoever may acquire nodes of the pool",
     "holder": "whoever holds the allocation, or operates the pool of its node, or of one that it waits for",
+    "account": "the user, by a token of scope admin or signed in; administrators for others",
     "owner": "whoever holds the allocation, and nobody for them",
     "operator": "whoever operates the pool of the node",
     "administrator": "an admin token",
     "worker": "the worker of the rack, and an admin token",
 }
 """What a view may need of its caller: declared with ``needs``, proved by a test that walks all routes as each role."""
-_NEED = "needed role"
+_NEED, _LOOKS = "needed role", "changes nothing"
+_READING = ("GET", "HEAD", "OPTIONS")
 _PEOPLE_AND_WORKERS = ("admin", "user", "worker")
 
 
@@ -79,13 +81,17 @@ def bearer_token() -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def needs(role: str) -> Callable[[View], View]:
-    """Declare what a view needs of its caller, one of ``NEEDS``. An admin token is asked for before the view is called."""
+def needs(role: str, *, changes: bool = True) -> Callable[[View], View]:
+    """Declare what a view needs of its caller, one of ``NEEDS``. An admin token is asked for before the view is called.
+
+    :param changes: whether a request that is no GET changes something
+    """
     if role not in NEEDS:
         raise ValueError(role)
 
     def declare(view: View) -> View:
         setattr(view, _NEED, role)
+        setattr(view, _LOOKS, not changes)
         return view
 
     return declare
@@ -112,8 +118,19 @@ def by_token(blueprint: Blueprint, *roles: str) -> None:
         if who.role not in allowed:
             raise Forbidden(f"this is for {' and '.join(allowed)} tokens, and yours is a {who.role} token")
         g.caller = who
+        if who.scope != "admin":
+            _stay_in_scope(who)
         if needed_role(request.endpoint) == "administrator":
             need_admin()
+
+
+def _stay_in_scope(who: Caller) -> None:
+    """What a token of lesser scope is not for, whatever its user may do; the rest follows from its rights in pools."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if who.scope == "read" and request.method not in _READING and not getattr(view, _LOOKS, False):
+        raise Forbidden("this token is for reading: its scope is read", field="scope", value=who.scope)
+    if getattr(view, _NEED, None) == "account":
+        raise Forbidden("an account is changed by a token of scope admin, or signed in", field="scope", value=who.scope)
 
 
 def by_other(blueprint: Blueprint, kind: str, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Who may use the service: users, their tokens and SSH keys."""
+"""Who may use the service: users, groups, what was granted to them, and users' SSH keys."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from inventory_service.models.base import Base, Versioned
-from inventory_service.models.places import Pool, Rack
+from inventory_service.models.places import Pool
 
 
 class User(Base):
-    """A person or a program. A worker's user holds tokens that are bound to one rack."""
+    """A person or a program. A worker's user holds tokens that are bound to one rack.
+
+    An administrator may do everything in all pools; whoever is disabled is let in by nothing.
+    """
 
     __tablename__ = "user_account"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
+    administrator: Mapped[bool] = mapped_column(default=False)
+    disabled_at: Mapped[datetime | None]
 
 
 class Group(Versioned, Base):
@@ -85,27 +90,6 @@ class Quota(Versioned, Base):
 
     pool: Mapped[Pool] = relationship(lazy="raise")
     user: Mapped[User | None] = relationship(lazy="raise")
-
-
-class Token(Base):
-    """An API token: only its SHA-256 is kept, and the last four characters to tell it apart."""
-
-    __tablename__ = "token"
-    __table_args__ = (CheckConstraint("role IN ('admin', 'user', 'worker', 'metrics')", name="role"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
-    role: Mapped[str]
-    rack_id: Mapped[int | None] = mapped_column(ForeignKey("rack.id", ondelete="CASCADE"))
-    sha256: Mapped[str] = mapped_column(unique=True)
-    hint: Mapped[str]
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-    last_used_at: Mapped[datetime | None]
-
-    user: Mapped[User] = relationship(lazy="raise")
-    rack: Mapped[Rack | None] = relationship(lazy="raise")
 
 
 class SshKey(Base):

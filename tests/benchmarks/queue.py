@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from inventory_service.auth import create_token, ensure_rack, ensure_user
+from inventory_service.auth import ensure_rack, ensure_user
 from inventory_service.services import open_services
+from inventory_service.tokens import create_token
 from tests.benchmarks.pools import Pool
 from tests.service.world import Work
 

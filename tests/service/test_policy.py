@@ -30,7 +30,7 @@ LAYERS = (
     ("postgresql",),
     ("relay",),
     ("offers", "cost"),
-    ("events", "hostnames", "auth", "rights", "people", "places", "services", "states", "root_disk", "images"),
+    ("events", "hostnames", "auth", "tokens", "rights", "people", "places", "services", "states", "root_disk", "images"),
     ("expressions", "constraints"),
     ("annotations", "named", "held_names"),
     ("filters",),

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from inventory_service.api import worker_progress
 from inventory_service.api.health import ENGINE
 from inventory_service.app import create_app
-from inventory_service.auth import create_token, ensure_rack, ensure_user
+from inventory_service.auth import ensure_rack, ensure_user
 from inventory_service.config import Settings
 from inventory_service.engine import Engine
 from inventory_service.models import Base
@@ -23,6 +23,7 @@ from inventory_service.operations.outcome import conclude
 from inventory_service.operations.watch import judge, open_operations
 from inventory_service.services import open_services
 from inventory_service.timekeeping import keep_time
+from inventory_service.tokens import create_token
 
 T = TypeVar("T")
 _CONCLUDING_SECONDS = worker_progress.CONCLUDING_SECONDS
