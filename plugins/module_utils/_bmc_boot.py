@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ansible_collections.metalpool.core.plugins.module_utils._bmc_errors import (
     UNSUPPORTED_CODES,
     BmcCommandError,
+    BmcUnconfirmed,
     BmcUnsupported,
 )
 from ansible_collections.metalpool.core.plugins.module_utils._bmc_quirks import Quirks, boot_device_name, boot_selector
@@ -96,3 +97,41 @@ def write_boot_override(bmc, wanted: BootOverride, quirks: Quirks) -> bool:
             ) from error
         raise
     return kept
+
+
+def confirm(wanted: BootOverride, found: BootOverride | None, quirks: Quirks) -> tuple:
+    """Compare what was asked for with what the BMC reports; returns the confirmed properties and warnings.
+
+    :raises BmcUnconfirmed: when the BMC reports another device.
+    """
+    if found is None:
+        return {"device": False, "persistent": False, "uefi": False}, []
+    if found.selector != wanted.selector:
+        raise BmcUnconfirmed(
+            f"the BMC was told to boot from {boot_device_name(wanted.selector, quirks)} but reports "
+            f"{boot_device_name(found.selector, quirks)}; set the boot order in the firmware instead"
+        )
+    if wanted.valid and not found.valid:  # it keeps the device and forgets the flags: they are unknown, not refused
+        return {"device": True, "persistent": False, "uefi": False}, []
+    verified, warnings = {"device": True}, []
+    shown, asked = found.as_dict(quirks), wanted.as_dict(quirks)
+    for name in ("persistent", "uefi"):
+        verified[name] = shown[name] == asked[name]
+        if not verified[name]:
+            warnings.append(
+                f"the BMC was asked for {name}={str(asked[name]).lower()} but reports {str(shown[name]).lower()}"
+            )
+    return verified, warnings
+
+
+def override_boot(bmc, wanted: BootOverride, quirks: Quirks) -> tuple:
+    """Set the boot flags and read them back.
+
+    :returns: the flags that the BMC reports, whether it keeps them beyond 60 seconds, the confirmed properties, warnings
+    :raises BmcUnsupported: see write_boot_override
+    :raises BmcUnconfirmed: see confirm
+    """
+    kept = write_boot_override(bmc, wanted, quirks)
+    found = read_boot_override(bmc)
+    verified, warnings = confirm(wanted, found, quirks)
+    return found, kept, verified, warnings

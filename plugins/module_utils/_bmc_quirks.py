@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 # Boot device selectors of the boot flags (IPMI 2.0, table 28-14, parameter 5, data 2), already shifted.
-BOOT_SELECTORS = {"default": 0x00, "network": 0x04, "disk": 0x08, "cdrom": 0x14, "setup": 0x18}
+BOOT_SELECTORS = {"network": 0x04, "disk": 0x08, "cdrom": 0x14, "setup": 0x18, "default": 0x00}
 
 
 @dataclass(frozen=True)

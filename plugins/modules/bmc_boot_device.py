@@ -94,45 +94,20 @@ kept:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.metalpool.core.plugins.module_utils._bmc import bmc_argument_spec, bmc_session, options_from
 from ansible_collections.metalpool.core.plugins.module_utils._bmc_boot import (
-    BootOverride,
+    confirm,
+    override_boot,
     read_boot_override,
     wanted_override,
-    write_boot_override,
 )
-from ansible_collections.metalpool.core.plugins.module_utils._bmc_errors import BmcError, BmcUnconfirmed
+from ansible_collections.metalpool.core.plugins.module_utils._bmc_errors import BmcError
 from ansible_collections.metalpool.core.plugins.module_utils._bmc_identity import read_identity
-from ansible_collections.metalpool.core.plugins.module_utils._bmc_quirks import Quirks, boot_device_name, quirks_of
-
-
-def confirm(wanted: BootOverride, found: BootOverride | None, quirks: Quirks) -> tuple:
-    """Compare what was asked for with what the BMC reports; returns the confirmed properties and warnings.
-
-    :raises BmcUnconfirmed: when the BMC reports another device.
-    """
-    if found is None:
-        return {"device": False, "persistent": False, "uefi": False}, []
-    if found.selector != wanted.selector:
-        raise BmcUnconfirmed(
-            f"the BMC was told to boot from {boot_device_name(wanted.selector, quirks)} but reports "
-            f"{boot_device_name(found.selector, quirks)}; set the boot order in the firmware instead"
-        )
-    if wanted.valid and not found.valid:  # it keeps the device and forgets the flags: they are unknown, not refused
-        return {"device": True, "persistent": False, "uefi": False}, []
-    verified, warnings = {"device": True}, []
-    shown, asked = found.as_dict(quirks), wanted.as_dict(quirks)
-    for name in ("persistent", "uefi"):
-        verified[name] = shown[name] == asked[name]
-        if not verified[name]:
-            warnings.append(
-                f"the BMC was asked for {name}={str(asked[name]).lower()} but reports {str(shown[name]).lower()}"
-            )
-    return verified, warnings
+from ansible_collections.metalpool.core.plugins.module_utils._bmc_quirks import BOOT_SELECTORS, quirks_of
 
 
 def main() -> None:
     spec = bmc_argument_spec()
     spec.update(
-        device={"type": "str", "required": True, "choices": ["network", "disk", "cdrom", "setup", "default"]},
+        device={"type": "str", "required": True, "choices": list(BOOT_SELECTORS)},
         persistent={"type": "bool", "default": False},
         uefi={"type": "bool", "default": False},
     )
@@ -144,12 +119,11 @@ def main() -> None:
         with bmc_session(options) as bmc:
             quirks = quirks_of(read_identity(bmc).manufacturer_id)
             wanted = wanted_override(device, module.params["persistent"], module.params["uefi"], quirks)
-            before = read_boot_override(bmc)
-            after = before
-            if not module.check_mode:
-                kept = write_boot_override(bmc, wanted, quirks)
-                after = read_boot_override(bmc)
-        verified, warnings = confirm(wanted, wanted if module.check_mode else after, quirks)
+            before = after = read_boot_override(bmc)
+            if module.check_mode:
+                verified, warnings = confirm(wanted, wanted, quirks)
+            else:
+                after, kept, verified, warnings = override_boot(bmc, wanted, quirks)
     except BmcError as error:
         module.fail_json(**error.as_result())
     if module.check_mode:

@@ -50,6 +50,28 @@ def test_restart_of_a_machine_that_is_off_switches_it_on(bmc, run_module, state)
     assert bmc.log() == ["power 1"]
 
 
+@pytest.mark.parametrize("state", ["on", "reset", "cycle"])
+def test_boot_device_is_there_before_the_machine_starts(bmc, run_module, state):
+    bmc.set("power", "0" if state == "on" else "1")
+    run = run_module("bmc_power", bmc, state=state, boot_device="network", uefi=True)
+    assert (run["changed"], run["power_state"]) == (True, "on")
+    words = {"on": ["boot pxe", "power 1"], "reset": ["boot pxe", "reset"], "cycle": ["power 0", "boot pxe", "power 1"]}
+    assert bmc.log() == words[state]
+
+
+def test_boot_device_of_a_machine_that_is_on_stays(bmc, run_module):
+    bmc.set("power", "1")
+    run = run_module("bmc_power", bmc, state="on", boot_device="network")
+    assert run["changed"] is False
+    assert bmc.log() == []
+
+
+def test_boot_device_does_not_go_with_off(bmc, run_module):
+    run = run_module("bmc_power", bmc, state="off", boot_device="disk")
+    assert "boot_device=disk does not go with state=off" in run["msg"]
+    assert bmc.log() == []
+
+
 def test_soft_off_asks_the_operating_system(bmc, run_module):
     bmc.set("power", "1")
     run = run_module("bmc_power", bmc, state="soft_off")
