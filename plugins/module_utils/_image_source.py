@@ -5,49 +5,88 @@
 
 from __future__ import annotations
 
-import fcntl
+import gzip
 import hashlib
-import os
+import io
+import lzma
+import queue
 import ssl
-import subprocess
 import threading
 import time
 import typing as t
 import urllib.request
+import zlib
 
-DECOMPRESSORS = {
-    "raw": None,
-    "raw.zst": ["zstd", "-dcq", "--no-check", "--long=31", "-"],  # the file's sha256 says more than its own checksum
-    "raw.xz": ["xz", "-dc", "-T0", "-"],
-    "raw.gz": ["gzip", "-dc", "-"],
-}
-READ_BYTES = 1 << 18
-PIPE_BYTES = 1 << 20  # the most an unprivileged process may ask for; fewer wake-ups than the 64 KiB of default
+PIECE_BYTES = 1 << 16  # a piece that is not bigger is memory that Python uses again; fresh memory costs more than all the rest
+PIECES_AHEAD = 64
+BUFFER_BYTES = 1 << 18
 LEAST_BYTES_PER_STALL = 1 << 16  # a server that trickles is as good as one that stands
+LONGEST_WINDOW = 1 << 31  # zstd --long=31
 
 
 class ImageProblem(Exception):
     """Why the image is not on the disk; the text names url, expected and seen."""
 
 
+def _zstd(packed: t.Any) -> tuple:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise ImageProblem("format: Python's zstandard is not installed on this node, so raw.zst cannot be unpacked.") from error
+    unpacker = zstandard.ZstdDecompressor(max_window_size=LONGEST_WINDOW)
+    return unpacker.stream_reader(packed, read_size=BUFFER_BYTES, read_across_frames=True), (zstandard.ZstdError,)
+
+
+# How each format is unpacked: from what reads the packed bytes to what reads the image, and the errors of damaged files. All unpack
+# into the memory that they are given and let other threads run meanwhile; a program behind pipes would copy each byte twice more.
+UNPACKERS: dict[str, t.Callable[[t.Any], tuple]] = {
+    "raw.zst": _zstd,
+    "raw.xz": lambda packed: (lzma.LZMAFile(packed), (lzma.LZMAError, EOFError)),  # noqa: SIM115 (it is read to its end)
+    "raw.gz": lambda packed: (gzip.GzipFile(fileobj=packed), (zlib.error, OSError, EOFError)),
+    "raw": lambda packed: (packed, ()),
+}
+
+
+class _Fetched(io.RawIOBase):
+    """Reads what another thread fetches."""
+
+    def __init__(self, pieces: queue.Queue) -> None:
+        super().__init__()
+        self._pieces, self._rest, self._ended = pieces, memoryview(b""), False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, memory: t.Any) -> int:
+        if not self._rest and not self._ended:
+            self._rest = memoryview(self._pieces.get())
+            self._ended = not self._rest
+        count = min(len(memory), len(self._rest))
+        memory[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
 class ImageSource:
-    """Streams url into a pipe whose read end carries the raw image.
+    """Streams url, and unpacks it where C(readinto) is told to.
 
     :param stall_seconds: fewer than 64 KiB within this time, or no answer at all, is the end of the transfer
     """
 
     def __init__(self, url: str, sha256: str, image_format: str, stall_seconds: float, ca_path: str | None = None) -> None:
         self.url, self.expected, self.stall_seconds = url, sha256.lower(), stall_seconds
-        self.command = DECOMPRESSORS[image_format]
+        self.format = image_format
         self.read_bytes = 0
-        self.seconds = 0.0
         self.problem: str | None = None
-        self.stopped = False
+        self.damage: str | None = None
+        self._stopped = threading.Event()
         self._digest = hashlib.sha256()
-        self._process: subprocess.Popen | None = None
+        self._pieces: queue.Queue = queue.Queue(PIECES_AHEAD)
+        self._image, self._damages = UNPACKERS[image_format](io.BufferedReader(_Fetched(self._pieces), BUFFER_BYTES))
         self._response = self._open(ca_path)
         length = self._response.headers.get("Content-Length")
         self.total_bytes = int(length) if length and length.isdigit() else None
+        self._thread = threading.Thread(target=self._fetch, daemon=True)
 
     def _open(self, ca_path: str | None) -> t.Any:
         # Not by Ansible's open_url: to load it takes seconds on a slow machine, and nothing of what it can do is wanted here.
@@ -62,40 +101,25 @@ class ImageSource:
                 f"url: {self.url} cannot be fetched: {error}. Check that the rack serves the image under this address."
             ) from error
 
-    def start(self) -> int:
-        """Start to fetch in a thread.
-
-        :returns: file descriptor of the raw image; the caller closes it
-        """
-        if self.command is None:
-            raw_end, feed_end = os.pipe()
-            feed: t.Any = os.fdopen(feed_end, "wb", buffering=0)
-        else:
-            try:
-                self._process = subprocess.Popen(
-                    self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-                )
-            except FileNotFoundError as error:
-                raise ImageProblem(f"format: {self.command[0]} is not installed on this node, so the image cannot be unpacked.") from error
-            feed = self._process.stdin
-            raw_end = os.dup(self._process.stdout.fileno())
-            self._process.stdout.close()
-        for pipe in (feed.fileno(), raw_end):
-            try:
-                fcntl.fcntl(pipe, 1031, PIPE_BYTES)  # F_SETPIPE_SZ
-            except OSError:
-                pass  # slower, no more
-        self._thread = threading.Thread(target=self._fetch, args=(feed,), daemon=True)
+    def start(self) -> None:
+        """Start to fetch in a thread."""
         self._thread.start()
-        return raw_end
 
-    def _fetch(self, feed: t.Any) -> None:
-        started = window_start = time.monotonic()
-        window_bytes = 0
-        memory = memoryview(bytearray(READ_BYTES))
+    def readinto(self, memory: memoryview) -> int:
+        """The next bytes of the image; 0 at its end, or where it cannot be unpacked any further."""
         try:
-            while not self.stopped:
-                data = self._receive(memory)
+            return 0 if self.damage else self._image.readinto(memory)
+        except self._damages as error:
+            self.damage = str(error) or type(error).__name__
+            self.stop()
+            return 0
+
+    def _fetch(self) -> None:
+        window_start = time.monotonic()
+        window_bytes = 0
+        try:
+            while not self._stopped.is_set():
+                data = self._response.read1(PIECE_BYTES)
                 now = time.monotonic()
                 if not data:
                     break
@@ -107,41 +131,30 @@ class ImageSource:
                         break
                     window_start, window_bytes = now, 0
                 self._digest.update(data)
-                # zstd may be held up by the disk for long: the clock of the network starts anew after it
-                feed_start = time.monotonic()
-                while len(data):
-                    data = data[feed.write(data) :]
-                window_start += time.monotonic() - feed_start
-        except BrokenPipeError:
-            self.problem = self.problem or "unpacking"
+                # Who unpacks may be held up by the disk for long: the clock of the network starts anew after it.
+                hold_start = time.monotonic()
+                self._hand_over(data)
+                window_start += time.monotonic() - hold_start
         except Exception as error:  # what http.client, ssl and socket raise
             late = isinstance(error, TimeoutError)
             self.problem = (
                 f"nothing came for {self.stall_seconds:g} seconds" if late else "the connection broke: %s" % (error or type(error).__name__)
             )
         finally:
-            self.seconds = time.monotonic() - started
-            try:
-                feed.close()
-            except OSError:
-                pass
+            self._hand_over(b"")
             self._response.close()
 
-    def _receive(self, memory: memoryview) -> memoryview:
-        """What has come, at most as much as there is room for; empty at the end.
-
-        Into the same memory each time, and past http.client: fresh memory for each piece costs more than all the rest.
-        """
-        if self.total_bytes is None or self._response.chunked:
-            return memoryview(self._response.read1(READ_BYTES))
-        room = min(READ_BYTES, self.total_bytes - self.read_bytes)
-        return memory[: self._response.fp.readinto1(memory[:room])] if room else memory[:0]
+    def _hand_over(self, data: bytes) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._pieces.put(data, timeout=1)
+                return
+            except queue.Full:
+                continue
 
     def stop(self) -> None:
-        """Give up: the writer failed."""
-        self.stopped = True
-        if self._process:
-            self._process.kill()
+        """Fetch no more: it cannot be written, or not be unpacked."""
+        self._stopped.set()
 
     def finish(self) -> str:
         """Wait for the transfer's end and judge it.
@@ -150,25 +163,18 @@ class ImageSource:
         :raises ImageProblem: short, stalled, broken, not unpackable, or not the image that was expected
         """
         self._thread.join()
-        words = ""
-        code = 0
-        if self._process:
-            words = (self._process.stderr.read() or b"").decode("utf-8", "replace").strip()
-            self._process.stderr.close()
-            code = self._process.wait()
         got = "%s of %s bytes" % (self.read_bytes, self.total_bytes if self.total_bytes is not None else "an unknown number of")
         cut = self.total_bytes is not None and self.read_bytes < self.total_bytes
-        if cut and not self.problem:
+        if cut and not self.problem and not self.damage:
             self.problem = "the server closed the connection"
-        if self.problem and self.problem != "unpacking":
+        if self.problem:
             raise ImageProblem(f"url: {self.url} stopped after {got}: {self.problem}. Check the rack's web server and network.")
         seen = self._digest.hexdigest()
-        if code or self.problem:
-            whole = f"its sha256 is {seen}" if self.read_bytes == self.total_bytes and not self.problem else f"read {got}"
+        if self.damage:
+            whole = f"read {got}" if cut else f"its sha256 is {seen}"
             raise ImageProblem(
-                "url: {} cannot be unpacked by {}: {} ({}, expected sha256 {}). The file is damaged or not of the format given.".format(
-                    self.url, (self.command or ["cat"])[0], words[-300:] or "rc %s" % code, whole, self.expected
-                )
+                f"url: {self.url} cannot be unpacked as {self.format}: {self.damage} ({whole}, expected sha256 {self.expected}). "
+                "The file is damaged or not of the format given."
             )
         if seen != self.expected:
             raise ImageProblem(

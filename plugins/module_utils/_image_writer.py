@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Metalpool contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A raw image from a pipe onto a disk, so that a half-written disk can never boot.
+"""A raw image from its source onto a disk, so that a half-written disk can never boot.
 
 The first and the last piece of the image hold its partition tables and boot sector. They are held back until the
 whole image is on the medium and its checksum is right; until then both ends of the disk are zeros. A power cut in the
@@ -10,7 +10,6 @@ middle therefore leaves a disk that no firmware boots.
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -52,7 +51,7 @@ def reads_zero(device: Device, extent: int) -> bool:
 
 
 class ImageWriter:
-    """Copies a pipe onto a device; reading and writing overlap.
+    """Copies a source onto a device; reading and writing overlap.
 
     C(received) and C(written) count bytes while it runs.
     """
@@ -64,7 +63,7 @@ class ImageWriter:
         self._buffers = [aligned_buffer(PIECE) for unused in range(3)]
         self._ends: list[tuple[int, bytes]] = []
 
-    def copy(self, pipe: int) -> None:
+    def copy(self, source: t.Any) -> None:
         """Everything but the image's first and last piece.
 
         :raises ImageProblem: the image is bigger than the disk
@@ -76,7 +75,7 @@ class ImageWriter:
         offset = 0
         while True:
             buffer = self._buffers[turn % 3]
-            length = _fill(pipe, buffer)
+            length = _fill(source, buffer)
             self.received += length
             if self.received > self.device.size:
                 raise ImageProblem(
@@ -158,13 +157,13 @@ class _Write:
             raise self._error
 
 
-def _fill(pipe: int, buffer: t.Any) -> int:
-    """Read from the pipe until the buffer is full or the image ends."""
+def _fill(source: t.Any, buffer: t.Any) -> int:
+    """Read from the source until the buffer is full or the image ends."""
     done = 0
     with memoryview(buffer) as view:
         while done < PIECE:
             with view[done:PIECE] as rest:
-                count = os.readv(pipe, [rest])
+                count = source.readinto(rest)
             if count == 0:
                 break
             done += count

@@ -18,6 +18,8 @@ description:
 version_added: 0.1.0
 author:
   - Metalpool contributors (@metalpool)
+requirements:
+  - zstandard (Python library) on the node for O(format=raw.zst); the ephemeral OS has it
 options:
   url:
     description: Address of the image, C(http) or C(https).
@@ -155,7 +157,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.metalpool.core.plugins.module_utils._blockio import MIB, Device, reread_partitions, wipe_ends
 from ansible_collections.metalpool.core.plugins.module_utils._disks import DiskProblem, find_disk, release_disk
-from ansible_collections.metalpool.core.plugins.module_utils._image_source import DECOMPRESSORS, ImageProblem, ImageSource
+from ansible_collections.metalpool.core.plugins.module_utils._image_source import UNPACKERS, ImageProblem, ImageSource
 from ansible_collections.metalpool.core.plugins.module_utils._image_writer import ImageWriter, Stopwatch, make_zero
 from ansible_collections.metalpool.core.plugins.module_utils._partitions import PartitionProblem, grow_last
 from ansible_collections.metalpool.core.plugins.module_utils._settle import await_disk
@@ -210,14 +212,12 @@ def write_image(params, disk, source, progress, watch):
         watch.lap("prepare")
         writer = progress.writer = ImageWriter(device, skip)
         progress.phase = "stream"
-        pipe = source.start()
+        source.start()
         try:
-            writer.copy(pipe)
+            writer.copy(source)
         except BaseException:
             source.stop()
             raise
-        finally:
-            os.close(pipe)
         seen = source.finish()
         if params["disk_bytes"] and writer.received != params["disk_bytes"]:
             raise ImageProblem("disk_bytes: %s unpacks to %s bytes, expected %s." % (params["url"], writer.received, params["disk_bytes"]))
@@ -242,7 +242,7 @@ def main():
         argument_spec={
             "url": {"type": "str", "required": True},
             "sha256": {"type": "str", "required": True},
-            "format": {"type": "str", "choices": list(DECOMPRESSORS), "default": "raw.zst"},
+            "format": {"type": "str", "choices": list(UNPACKERS), "default": "raw.zst"},
             "disk": {"type": "str", "required": True},
             "disk_bytes": {"type": "int"},
             "assume_zeroed": {"type": "bool", "default": False},
