@@ -21,6 +21,7 @@ from sqlalchemy import make_url
 from tests.benchmarks.recording import Recording, Statement
 
 _PLACE = re.compile("%s")
+_TAKES = "UPDATE node SET"
 _EXPRESSIONS = {
     "key": "('bench-' || :client_id || '-' || :own)",
     "name": "('b-' || :own)",
@@ -34,6 +35,7 @@ _EXPRESSIONS = {
 def _pgbench_script(recording: Recording) -> str:
     lines = [r"\set own random(1, 9000000000000000)", r"\set picked_id 0"]
     last = len(recording.statements) - 1
+    takes = [place for place, one in enumerate(recording.statements) if _TAKES in one.sql]
     for place, one in enumerate(recording.statements):
         values = iter(one.parameters)
         line = _PLACE.sub(lambda _found, values=values: _value(next(values), recording.own), one.sql).replace("%%", "%")
@@ -42,8 +44,12 @@ def _pgbench_script(recording: Recording) -> str:
             line += " RETURNING allocation.id"
         if place == last:
             lines.append(r"\endif")
-        if "UPDATE node SET" in line:  # none is left for whom all that fit are held by other clients at this moment
-            line += " \\aset picked_\n\\if :picked_id <> 0"
+        if place in takes:
+            line += r" \aset picked_"
+            if place != takes[0]:  # the service looked further, because it had found none
+                line = f"\\if :picked_id = 0\n{line}\n\\endif"
+            if place == takes[-1]:  # none is left for whom all that fit are held by other clients at this moment
+                line += "\n\\if :picked_id <> 0"
         elif line.startswith("INSERT INTO allocation "):
             line += r" \gset made_"
         else:
@@ -104,8 +110,10 @@ def sqlite(database: Path, recordings: Sequence[Recording], transactions: int) -
                 else instead.get(value, value) if isinstance(value, str) else value
                 for value in one.parameters
             ]  # fmt: skip
+            if _TAKES in one.sql and numbers["node_id"]:
+                continue  # the service looked further, because it had found none
             rows = connection.execute(_begin(recording.statements, place) if one.sql == "BEGIN" else one.sql, parameters).fetchall()
-            if "UPDATE node SET" in one.sql:
+            if _TAKES in one.sql and rows:
                 numbers["node_id"], instead[recording.own["node_name"]] = rows[0][0], rows[0][1]
             elif one.sql.startswith("INSERT INTO allocation "):
                 (numbers["allocation_id"],) = connection.execute("SELECT last_insert_rowid()").fetchone()
