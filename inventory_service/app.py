@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from inventory_service import __version__
 from inventory_service.api import (
+    accounts,
     allocation_plans,
     allocation_sets,
     allocations,
@@ -23,6 +24,7 @@ from inventory_service.api import (
     idempotency,
     inventory,
     keys,
+    login,
     metrics,
     networks,
     node_details,
@@ -50,7 +52,6 @@ from inventory_service.boot import views as boot
 from inventory_service.boot.source import open_limiter
 from inventory_service.db import lost_a_race
 from inventory_service.line import watch_offers
-from inventory_service.pages import session_key
 from inventory_service.pages import views as pages
 from inventory_service.problems import Overtaken
 from inventory_service.services import Services
@@ -76,6 +77,8 @@ BLUEPRINTS = (
     keys.bp,
     people.bp,
     tokens.bp,
+    login.bp,
+    accounts.bp,
     tags.bp,
     events.bp,
     boot.bp,
@@ -93,7 +96,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
-_PUBLIC_PATHS = ("/boot/",)
+_PUBLIC_PATHS = ("/boot/", "/api/v1/login")
 
 
 _TRIES = 3
@@ -134,16 +137,13 @@ def create_app(services: Services) -> APIFlask:
         OPENAPI_VERSION="3.1.0",
         AUTO_OPERATION_ID=True,
         MAX_CONTENT_LENGTH=16 * 1024 * 1024,
-        SECRET_KEY=session_key.read(services.settings),
-        SESSION_COOKIE_NAME="metalpool",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=services.settings.tls,
     )
-    app.session_interface = session_key.PageSessions()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.tags = [{"name": name} for name in _TAGS]
-    app.security_schemes = {"token": {"type": "http", "scheme": "bearer"}}
+    app.security_schemes = {
+        "token": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-metalpool", "description": "changes need the header X-CSRF-Token"},
+    }
     extensions: dict[str, object] = app.extensions
     extensions["metalpool"] = services
     watch_offers(services)
@@ -181,5 +181,5 @@ def _secure(spec: Any) -> Any:
     for path, methods in spec["paths"].items():
         for operation in methods.values():
             if isinstance(operation, dict) and not path.startswith(_PUBLIC_PATHS):
-                operation["security"] = [{"token": []}]
+                operation["security"] = [{"token": []}, {"session": []}]
     return spec

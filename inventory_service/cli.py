@@ -135,6 +135,22 @@ def user_list(settings: Settings) -> None:
             click.echo(name)
 
 
+@user.command("password")
+@click.argument("name")
+@click.password_option(help="Better typed than given here.")
+@click.pass_obj
+def user_password(settings: Settings, name: str, password: str) -> None:
+    """Set a user's password; where that user is signed in, it is signed out."""
+    from inventory_service.passwords import hash_password, set_password
+    from inventory_service.people import find_user
+    from inventory_service.services import open_services
+
+    argon2 = hash_password(name, password)
+    with open_services(settings).database.write() as session:
+        set_password(session, find_user(session, name), argon2, "cli")
+    click.echo(f"user {name} has a new password")
+
+
 @main.group()
 def group() -> None:
     """Groups of users."""

@@ -69,6 +69,8 @@ class Settings(BaseModel):
     boot_requests_per_minute: int = Field(default=120, ge=1, description="of one source")
     enlist_requests_per_minute: int = Field(default=10, ge=1, description="of one source")
     login_requests_per_minute: int = Field(default=10, ge=1, description="of one source")
+    session_seconds: int = Field(default=7 * 86400, ge=60, description="from signing in to signing in again")
+    session_idle_seconds: int = Field(default=86400, ge=60, description="unused for so long, a session ends")
     unaccepted_nodes: int = Field(default=100, ge=1, description="enlisted nodes that nobody accepted yet")
     unaccepted_nodes_per_source: int = Field(default=3, ge=1)
 
@@ -127,10 +129,6 @@ class Settings(BaseModel):
     @property
     def vault_key_file(self) -> Path:
         return self.state_dir / "vault.key"
-
-    @property
-    def session_key_file(self) -> Path:
-        return self.state_dir / "session.key"
 
     @property
     def tls_dir(self) -> Path:

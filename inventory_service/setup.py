@@ -8,7 +8,6 @@ from inventory_service.auth import ensure_user
 from inventory_service.config import Settings
 from inventory_service.db import upgrade
 from inventory_service.models import Token
-from inventory_service.pages import session_key
 from inventory_service.services import open_services
 from inventory_service.tls import ensure_certificates
 from inventory_service.tokens import create_token
@@ -23,7 +22,6 @@ def initialise(settings: Settings) -> list[str]:
     settings.state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     if create_key_file(settings.vault_key_file):
         made.append(f"key of the vault: {settings.vault_key_file} (keep a copy apart from the database's)")
-    session_key.read(settings)
     if settings.tls:
         names = [*settings.server_names, settings.listen_address]
         made += ensure_certificates(settings.tls_dir, [name for name in names if name not in _ANY])

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from inventory_service import clock, idempotency, rates
+from inventory_service import clock, idempotency, rates, sessions
 from inventory_service.allocation_requests import give_up, release
 from inventory_service.db import hold
 from inventory_service.leases import announce
@@ -49,6 +49,7 @@ def keep_time(services: Services) -> None:
         recount_due(session)
         idempotency.sweep(session, services.settings)
         rates.sweep(session)
+        sessions.sweep(session, services.settings)
     services.database.tidy()
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, current_app, g, request
 
+from inventory_service.api.cookie import READING, by_cookie
 from inventory_service.auth import Caller, caller_of
 from inventory_service.problems import Forbidden
 from inventory_service.services import Services
@@ -15,6 +16,7 @@ from inventory_service.services import Services
 View = TypeVar("View", bound=Callable[..., Any])
 
 NEEDS = {
+    "nobody": "anybody, signed in or not",
     "anyone": "whoever has a token; answers hold only what the caller may see",
     "viewer": "whoever may see the pool of the node, or holds the node",
     "user": "whoever may acquire nodes of the pool",
@@ -27,7 +29,6 @@ NEEDS = {
 }
 """What a view may need of its caller: declared with ``needs``, proved by a test that walks all routes as each role."""
 _NEED, _LOOKS = "needed role", "changes nothing"
-_READING = ("GET", "HEAD", "OPTIONS")
 _PEOPLE_AND_WORKERS = ("admin", "user", "worker")
 
 
@@ -114,7 +115,8 @@ def by_token(blueprint: Blueprint, *roles: str) -> None:
 
     @blueprint.before_request
     def _authenticate() -> None:
-        who = caller_of(services().database, bearer_token())
+        parts, token = services(), bearer_token()
+        who = caller_of(parts.database, token) if token or not request.cookies else by_cookie(parts)
         if who.role not in allowed:
             raise Forbidden(f"this is for {' and '.join(allowed)} tokens, and yours is a {who.role} token")
         g.caller = who
@@ -127,7 +129,7 @@ def by_token(blueprint: Blueprint, *roles: str) -> None:
 def _stay_in_scope(who: Caller) -> None:
     """What a token of lesser scope is not for, whatever its user may do; the rest follows from its rights in pools."""
     view = current_app.view_functions.get(request.endpoint or "")
-    if who.scope == "read" and request.method not in _READING and not getattr(view, _LOOKS, False):
+    if who.scope == "read" and request.method not in READING and not getattr(view, _LOOKS, False):
         raise Forbidden("this token is for reading: its scope is read", field="scope", value=who.scope)
     if getattr(view, _NEED, None) == "account":
         raise Forbidden("an account is changed by a token of scope admin, or signed in", field="scope", value=who.scope)

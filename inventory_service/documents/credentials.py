@@ -1,10 +1,10 @@
-"""Tokens as answers show them."""
+"""Tokens and sessions as answers show them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from inventory_service.models import Token
+from inventory_service.models import LoginSession, Token
 
 
 def token_document(token: Token) -> dict[str, Any]:
@@ -21,4 +21,22 @@ def token_document(token: Token) -> dict[str, Any]:
         "expires_at": token.expires_at,
         "revoked_at": token.revoked_at,
         "last_used_at": token.last_used_at,
+    }
+
+
+def session_document(one: LoginSession, user: str, *, current: bool) -> dict[str, Any]:
+    """A session.
+
+    :param current: whether it is the one that asks
+    """
+    return {
+        "id": one.id,
+        "user": user,
+        "method": one.method,
+        "address": one.address,
+        "agent": one.agent,
+        "created_at": one.created_at,
+        "last_used_at": one.last_used_at,
+        "expires_at": one.expires_at,
+        "current": current,
     }

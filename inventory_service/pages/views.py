@@ -1,25 +1,28 @@
-"""Pages that show what the API answers; a token signs in, and every page asks whether it still opens the door."""
+"""Pages that show what the API answers, to those who signed in."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import g, redirect, render_template, request, session, url_for
+from flask import g, make_response, redirect, render_template, request, url_for
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
+from inventory_service.api import cookie
 from inventory_service.api.authentication import by_other, caller, services
-from inventory_service.auth import Caller, caller_of
-from inventory_service.boot.source import limit
+from inventory_service.api.login import browser
 from inventory_service.documents.node import node_document, node_documents
 from inventory_service.documents.operation import operation_document
-from inventory_service.models import Event, Node, Operation, OperationLine, Token
+from inventory_service.models import Event, Node, Operation, OperationLine
 from inventory_service.node_records import find_visible_node
 from inventory_service.operations.lookup import find_operation, whole_operation
-from inventory_service.problems import NotFound, Problem, Unauthenticated
+from inventory_service.problems import Invalid, NotFound, Problem, Unauthenticated
 from inventory_service.rights import OPERATE, may, visible, visible_events, visible_operations
+from inventory_service.sessions import end_session, find_session
+from inventory_service.sign_in import METHODS
+from inventory_service.sign_in import sign_in as sign_in_by
 from inventory_service.sizes import approximate_size
 
 LATEST = 50
@@ -33,7 +36,7 @@ bp = APIBlueprint(
     static_url_path="/static",
     enable_openapi=False,
 )
-by_other(bp, "session", "people sign in with a token; the cookie holds the token's number, signed, not the token")
+by_other(bp, "session", "people sign in; the cookie is a session's, and changes need the session's token against forgery")
 
 
 @bp.before_request
@@ -41,26 +44,15 @@ def _authenticate() -> BaseResponse | None:
     if request.endpoint in _OPEN_TO_ALL or request.endpoint == "pages.static":
         return None
     try:
-        g.caller = _signed_in()
+        g.caller = cookie.by_cookie(services())
     except Unauthenticated:
         return redirect(url_for("pages.login"))
     return None
 
 
-def _signed_in() -> Caller:
-    """Whose cookie it is, as long as the token that signed in is valid."""
-    from inventory_service import clock
-
-    with services().database.read() as database:
-        token = database.scalar(
-            select(Token)
-            .where(Token.id == session.get("token", 0))
-            .options(joinedload(Token.user), joinedload(Token.rack))
-        )
-    if token is None or token.revoked_at or (token.expires_at and token.expires_at <= clock.now()):
-        raise Unauthenticated("sign in")
-    rack = token.rack.name if token.rack else None
-    return Caller(token.user_id, token.user.name, token.role, token.id, token.rack_id, rack)
+@bp.context_processor
+def _against_forgery() -> dict[str, str]:
+    return {"csrf_token": cookie.own_csrf_token(services())}
 
 
 @bp.app_template_filter("size")
@@ -75,28 +67,33 @@ def _moment(value: Any) -> str:
 
 @bp.get("/login")
 def login() -> str:
-    """The form that takes a token."""
-    return render_template("pages/login.html", error=None)
+    """The forms that take a password, or a token."""
+    return render_template("pages/login.html", error=None, methods=METHODS)
 
 
 @bp.post("/login")
 def sign_in() -> Any:
-    """Sign in with a token."""
-    limit("login", services().settings.login_requests_per_minute)
+    """Sign in."""
+    said = {name: request.form.get(name, "") for name in ("user", "password", "token")}
+    method = request.form.get("method") or ("token" if said["token"] else "password")
     try:
-        who = caller_of(services().database, request.form.get("token", "").strip())
-    except Unauthenticated as problem:
-        return render_template("pages/login.html", error=problem.detail), 401
-    session.clear()
-    session["token"] = who.token_id
-    return redirect(url_for("pages.index"))
+        unused, secret = sign_in_by(services(), method, said, browser())
+    except (Unauthenticated, Invalid) as problem:
+        return render_template("pages/login.html", error=problem.detail, methods=METHODS), 401
+    response = make_response(redirect(url_for("pages.index")))
+    cookie.give(services(), response, secret)
+    return response
 
 
 @bp.post("/logout")
 def logout() -> BaseResponse:
     """Sign out."""
-    session.clear()
-    return redirect(url_for("pages.login"))
+    who = caller()
+    with services().database.write() as database:
+        end_session(database, find_session(database, who, who.session_id or 0), who.actor)
+    response = make_response(redirect(url_for("pages.login")))
+    cookie.take_away(services(), response)
+    return response
 
 
 def _operations(database: Session) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,6 @@ from tests.service.world import Work, World
 
 @pytest.fixture
 def browser(world: World) -> Iterator[FlaskClient]:
-    world.app.config["SESSION_COOKIE_SECURE"] = False
     with world.app.test_client() as client:
         yield client
 
@@ -44,9 +44,10 @@ def test_pages_show_nodes_and_operations(world: World, browser: FlaskClient) -> 
 
 def test_cookie_holds_no_token_and_dies_with_it(world: World, browser: FlaskClient) -> None:
     _sign_in(browser, world.user)
-    cookie = browser.get_cookie("metalpool")
+    cookie = browser.get_cookie("__Host-metalpool")
     assert cookie is not None
     assert cookie.http_only
+    assert cookie.secure
     assert cookie.same_site == "Lax"
     assert world.user not in cookie.value
     own = world.get("/tokens", token=world.user)["items"][-1]
@@ -74,7 +75,11 @@ def test_wrong_token_does_not_sign_in_and_guessing_is_limited(world: World, brow
 def test_signing_out(world: World, browser: FlaskClient) -> None:
     _sign_in(browser, world.admin)
     assert browser.get("/").status_code == 200
-    browser.post("/logout")
+    assert browser.post("/logout").status_code == 403
+    assert browser.get("/").status_code == 200
+    token = re.search(r'name="csrf_token" value="([0-9a-f]{64})"', browser.get("/").text)
+    assert token is not None
+    browser.post("/logout", data={"csrf_token": token.group(1)})
     assert browser.get("/").status_code == 302
 
 

@@ -14,6 +14,7 @@ from tests.service.world import Work, World
 
 ROLES = ("none", "viewer", "user", "operator")
 REFUSED = {
+    "nobody": {},
     "anyone": {},
     "account": {},
     "viewer": {"none": 404},
@@ -98,7 +99,7 @@ def test_every_route_as_each_role(pool: World, monkeypatch: pytest.MonkeyPatch) 
             expected = REFUSED[need].get(role)
             if expected is None:
                 assert answer.status_code not in (401, 403, 405, 500), said
-                assert answer.status_code != 404 or need in ("anyone", "account", "worker") or "/x" in path, said
+                assert answer.status_code != 404 or need in ("nobody", "anyone", "account", "worker") or "/x" in path, said
             else:
                 assert answer.status_code in (expected if isinstance(expected, tuple) else (expected,)), said
 

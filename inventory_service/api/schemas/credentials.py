@@ -53,3 +53,56 @@ class TokenFilter(Page):
 class Tokens(Answer):
     items: list[Token]
     next: str | None
+
+
+class LoginIn(Request):
+    """What is typed to sign in: by `password` a user and a password, by `token` a token."""
+
+    method: str = Field(default="password", max_length=40)
+    user: str = Field(default="", max_length=200)
+    password: str = Field(default="", max_length=1000)
+    token: str = Field(default="", max_length=200)
+
+
+class LoginMethod(Answer):
+    """``fields`` is what is typed."""
+
+    name: str
+    label: str
+    fields: list[str]
+
+
+class LoginMethods(Answer):
+    items: list[LoginMethod]
+
+
+class Session(Answer):
+    """Somebody is signed in; ``current`` is the session that asks."""
+
+    id: int
+    user: str
+    method: str
+    address: str
+    agent: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    current: bool
+
+
+class NewSession(Session):
+    """Changes need ``csrf_token`` in the header `X-CSRF-Token`, beside the cookie."""
+
+    csrf_token: str
+
+
+class Sessions(Answer):
+    items: list[Session]
+    next: str | None
+
+
+class PasswordIn(Request):
+    """A new password; one's own needs the one that was there, if there was one."""
+
+    password: str = Field(max_length=1000)
+    current: str | None = Field(default=None, max_length=1000)
