@@ -38,6 +38,7 @@ from inventory_service.api import (
     tags,
     tokens,
     transfer,
+    webhooks,
     worker_boots,
     worker_claims,
     worker_evidence,
@@ -86,6 +87,7 @@ BLUEPRINTS = (
     pages.bp,
     health.bp,
     metrics.bp,
+    webhooks.bp,
 )
 
 _TAGS = ("Nodes", "Allocations", "Operations", "Worker", "Catalogue", "Networks", "Inventory", "Users", "Events", "Boot")

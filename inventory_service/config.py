@@ -40,6 +40,8 @@ class Settings(BaseModel):
     long_poll_seconds: int = Field(default=60, ge=1, description="the longest wait of one request")
     stream_port: int = Field(default=8444, ge=0, le=65535, description="where events are streamed; 0: nowhere")
     streams: int = Field(default=500, ge=1, description="that may be open at the same time, in one process")
+    webhook_local: bool = Field(default=False, description="webhooks may name this host and what is on its own links")
+    webhook_ca_file: str = Field(default="", description="whose certificates webhooks may have; empty: the system's")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
     log_format: str = Field(default="text", pattern="^(text|json)$", description="json: one object a line")

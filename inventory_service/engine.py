@@ -17,6 +17,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy import select
 
 from inventory_service.config import Settings
+from inventory_service.courier import Courier
 from inventory_service.db import AWAY, CONNECTIONS
 from inventory_service.line import catch_up, watch_offers
 from inventory_service.models import Operation
@@ -137,7 +138,7 @@ def _watch_over(operation_id: str) -> str:
 
 
 class Engine:
-    """DBOS inside this process, the reconciler, the timekeeper, and who keeps tags up to date.
+    """DBOS inside this process, the reconciler, the timekeeper, who keeps tags up to date, and who delivers events.
 
     One process of a region runs it.
     """
@@ -147,6 +148,7 @@ class Engine:
         self._polling_seconds = polling_seconds
         self._watched: set[str] = set()
         self._tags = Keeper(services)
+        self._courier = Courier(services)
         self._reconciler = threading.Thread(target=self._reconcile_for_ever, name="reconciler", daemon=True)
         self._timekeeper = threading.Thread(target=self._keep_time_for_ever, name="timekeeper", daemon=True)
 
@@ -162,6 +164,7 @@ class Engine:
         DBOS.launch()
         self._reconciler.start()
         self._tags.start()
+        self._courier.start()
         self._timekeeper.start()
 
     @property
@@ -174,6 +177,7 @@ class Engine:
         _stopping.set()
         self._services.changes.close()
         self._tags.stop()
+        self._courier.stop()
         for thread in (self._reconciler, self._timekeeper):
             thread.join(timeout=RECONCILE_SECONDS)
 

@@ -17,6 +17,7 @@ from inventory_service.models.places import Pool, Rack, Zone
 from inventory_service.models.rates import RateCount
 from inventory_service.models.records import Erasure, Event, Failure, ScriptResult
 from inventory_service.models.tag import Tag
+from inventory_service.models.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "ALIKE",
@@ -66,5 +67,7 @@ __all__ = [
     "Token",
     "User",
     "Vlan",
+    "Webhook",
+    "WebhookDelivery",
     "Zone",
 ]
