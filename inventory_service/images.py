@@ -21,7 +21,8 @@ def find_image(session: Session, name: str) -> Image:
     image = session.scalar(select(Image).where(Image.name == name))
     if image is None:
         names = session.scalars(select(Image.name).order_by(Image.name)).all()
-        raise Invalid("image", name, f"there is no image {name!r}", names)
+        said = f"there is no image {name!r}" if name else "name the image to deploy"
+        raise Invalid("image", name or None, said, names)
     return image
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from metalpool_cli.api import Api, Document, segment
 from metalpool_cli.errors import Interrupted, TimedOut
+from metalpool_cli.estimate import Estimate
 from metalpool_cli.live import Live
 from metalpool_cli.output import seconds
 from metalpool_cli.progress import Lines, current, ended, percent
@@ -48,15 +48,16 @@ def follow_operation(session: Session, operation_id: str, label: str = "", limit
     again = f"it goes on. Watch it again: metalpool operation watch {operation_id}"
     one: Document = api.get(path)
     name = label or one["allocation"] or one["node"]
-    lines = Lines(name)
     with Live(sys.stderr, session.quiet) as live:
+        lines = Lines(name, begins=not live.is_live)
+        estimate = Estimate.learned(api, one["kind"]) if live.is_live and not ended(one) else Estimate({})
         try:
             for wait in polls(limit):
                 for line in lines.of(one):
                     live.say(line)
                 if ended(one):
                     return one
-                live.change(_line(name, one))
+                live.change(_line(name, one, estimate))
                 one = api.get(path, wait=wait, after=one["revision"])
             for line in lines.of(one):
                 live.say(line)
@@ -103,10 +104,16 @@ def _end(one: Document) -> str:
     return f", until {one['wait_until']} at the latest" if one.get("wait_until") else ""
 
 
-def _line(name: str, one: Document) -> Any:
+def _line(name: str, one: Document, estimate: Estimate) -> Callable[[float], str]:
     """The live line of an operation, made of the seconds since it was read."""
     step, head = current(one), f"{name}: {one['kind']} {percent(one)} %"
-    if step is None:
-        return lambda elapsed: f"{head} {one['state']}, {seconds(elapsed)}"
-    limit = seconds(step["limit_seconds"])
-    return lambda elapsed: f"{head} {step['title']}: {seconds((step['seconds'] or 0) + elapsed)} of {limit} at most"
+
+    def made(elapsed: float) -> str:
+        left = estimate.left(one, elapsed)
+        about = f", about {seconds(left)} left" if left else ""
+        if step is None:
+            return f"{head} {one['state']}, {seconds(elapsed)}{about}"
+        spent = f"{seconds((step['seconds'] or 0) + elapsed)} of {seconds(step['limit_seconds'])} at most"
+        return f"{head}{about}: {step['title']}, {spent}"
+
+    return made

@@ -1,4 +1,4 @@
-"""Groups and commands: loaded when they are used, each with --json and with examples."""
+"""Groups and commands: loaded when they are used, each with --json, --quiet and examples."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ def _set_json(context: click.Context, _parameter: click.Parameter, value: bool) 
         context.ensure_object(Session).json = True
 
 
+def _set_quiet(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Session).quiet = True
+
+
 def examples(*lines: str) -> str:
     """Lines for the end of a command's help, which click leaves as they are."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 class Command(click.Command):
-    """A command that takes ``--json`` like all others."""
+    """A command that takes ``--json`` and ``--quiet`` like all others."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.params.append(
-            click.Option(["--json"], is_flag=True, expose_value=False, callback=_set_json, help="Show documents of the API.")
-        )
+        common = (("--json", _set_json, "Show documents of the API."), ("--quiet", _set_quiet, "Show no progress."))
+        for word, callback, about in common:
+            self.params.append(click.Option([word], is_flag=True, expose_value=False, callback=callback, help=about))
 
 
 class Group(click.Group):

@@ -23,7 +23,7 @@ class Live:
     def __init__(self, stream: TextIO, quiet: bool = False) -> None:
         self._stream = stream
         self._quiet = quiet
-        self._is_live = stream.isatty() and not quiet
+        self.is_live = stream.isatty() and not quiet
         self._line: Callable[[float], str] = lambda _elapsed: ""
         self._since = time.monotonic()
         self._lock = threading.Lock()
@@ -31,12 +31,12 @@ class Live:
         self._thread = threading.Thread(target=self._redraw, daemon=True)
 
     def __enter__(self) -> Self:
-        if self._is_live:
+        if self.is_live:
             self._thread.start()
         return self
 
     def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self._is_live:
+        if self.is_live:
             self._over.set()
             self._thread.join()
             self._write(_CLEAR)
@@ -45,7 +45,7 @@ class Live:
         """Add a line that stays."""
         if not self._quiet:
             with self._lock:
-                self._write(f"{_CLEAR}{line}\n" if self._is_live else f"{line}\n")
+                self._write(f"{_CLEAR}{line}\n" if self.is_live else f"{line}\n")
 
     def change(self, line: Callable[[float], str]) -> None:
         """Set the line at the bottom: it is made of the seconds since now."""

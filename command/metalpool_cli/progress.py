@@ -40,16 +40,18 @@ class Lines:
     """What is new in each version.
 
     :param label: how the lines begin, such as the name of the allocation
+    :param begins: also when a step begins, where no live line shows what is running
     """
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, begins: bool) -> None:
         self._label = label
+        self._begins = begins
         self._steps: dict[str, str] = {}
         self._state = ""
         self._attempt: int | None = None
 
     def of(self, operation: Operation) -> Iterator[str]:
-        """The new lines."""
+        """The lines that are new in this version."""
         head = f"{self._label}: {operation['kind']}"
         if operation["attempt"] != self._attempt:
             if self._attempt is not None:
@@ -61,6 +63,8 @@ class Lines:
         for number, step in enumerate(operation["steps"], 1):
             if step["started_at"] and self._steps.get(step["name"]) != step["state"]:
                 self._steps[step["name"]] = step["state"]
+                if not (step["ended_at"] or self._begins):
+                    continue
                 done = 100 * (number if step["ended_at"] else number - 1) // len(operation["steps"])
                 yield f"{head} {number}/{len(operation['steps'])} {done:3d} % {_step(step)}"
         if operation["state"] != self._state and ended(operation):

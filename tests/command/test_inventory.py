@@ -59,7 +59,7 @@ def test_a_node_is_added_and_taken_over(run: Run, begin: Begin, pool: PlayedPool
     out, err = taking.communicate(timeout=60)
     assert (taking.returncode, out) == (0, "z1: commission succeeded\n"), err
     run("node", "set", "z1", "--tag", "noisy", "--comment", "fan", user="admin")
-    assert "noisy" in run("nodes", "--zone", "b").stdout
+    assert "noisy" in run("nodes", "zone=b", "tag:noisy", "mem<64G", "--sort", "-mem,name").stdout
     shown = run("node", "show", "z1", user="admin").stdout
     assert "ipmi at 192.0.2.77:623" in shown and "factory" not in shown
     assert json.loads(run("node", "facts", "z1").stdout)["node"] == "z1"
@@ -74,7 +74,7 @@ def test_images_and_events(run: Run) -> None:
     sizes = ("--sha256", "cd" * 32, "--size-bytes", "100", "--disk-bytes", "1073741824", "--default-user", "debian")
     run("image", "register", "debian-14", *words, *sizes, user="admin")
     assert "debian-14" in run("image", "list").stdout
-    lines = run("events", "--kind", "image.added", "--json", user="admin").stdout.splitlines()
+    lines = run("events", "kind=image.added", "--json", user="admin").stdout.splitlines()
     assert json.loads(lines[-1])["detail"]["image"] == "debian-14"
     run("image", "delete", "debian-14", user="admin")
 

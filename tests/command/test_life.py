@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,6 +175,6 @@ def test_a_terminal_has_one_line_that_changes(begin: Begin, pool: PlayedPool, en
     watching = subprocess.Popen(
         ["script", "-qec", command, "/dev/null"], env=environment | known, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
-    pool.deploy(node)
+    pool.deploy(node, before=lambda _work: time.sleep(2))
     out, _err = watching.communicate(timeout=60)
-    assert b"\r\x1b[Kweb1: deploy: succeeded" in out
+    assert b"\r\x1b[Kweb1: deploy: succeeded" in out and b" left: " in out and b" at most" in out

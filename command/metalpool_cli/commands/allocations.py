@@ -6,12 +6,12 @@ import click
 
 from metalpool_cli import output
 from metalpool_cli.api import Document, segment
+from metalpool_cli.filters import filter_options, joined
 from metalpool_cli.lazy import Command, examples
 from metalpool_cli.names import names_of
 from metalpool_cli.output import moment, until
 from metalpool_cli.session import Session, pass_session
 
-OPEN_STATES = "waiting,allocated,deploying,active,failed,releasing"
 COLUMNS: tuple[output.Column, ...] = (
     ("NAME", "name"),
     ("STATE", "state"),
@@ -23,20 +23,22 @@ COLUMNS: tuple[output.Column, ...] = (
 )
 
 
-@click.command("list", cls=Command, epilog=examples("metalpool list", "metalpool list --state failed --json | jq -r '.items[].name'"))
-@click.option("--state", help="States, with commas between.")
-@click.option("--all", "everything", is_flag=True, help="Released ones as well.")
-@click.option("--user", help="Whose.")
-@click.option("--node", help="On this node.")
-@click.option("--set", "set_name", help="Of this set.")
+@click.command(
+    "list",
+    cls=Command,
+    epilog=examples(
+        "metalpool list",
+        "metalpool list state=failed --json | jq -r '.items[].name'",
+        "metalpool list user=kim image~debian --sort expires_at",
+        "metalpool list state=released 'released_at>=7d'",
+    ),
+)
+@filter_options
 @pass_session
-def list_allocations(
-    session: Session, state: str | None, everything: bool, user: str | None, node: str | None, set_name: str | None
-) -> None:
-    """List what you hold, the newest first; operators see all of their pools."""
-    states = state or (f"{OPEN_STATES},released" if everything else None)
-    found = session.api.items("/allocations", state=states, user=user, node=node, set=set_name)
-    session.show_list(COLUMNS, found, "You hold nothing.")
+def list_allocations(session: Session, terms: tuple[str, ...], sort: str | None) -> None:
+    """List what you hold, the newest first; operators see all of their pools. TERMs filter it."""
+    found = session.api.items("/allocations", filter=joined(terms), sort=sort)
+    session.show_list(COLUMNS, found, "You hold nothing." if not terms else "You hold no such thing.")
 
 
 @click.command(cls=Command, epilog=examples("metalpool show web1", "metalpool show web1 --json | jq -r .address"))

@@ -9,6 +9,7 @@ import click
 from metalpool_cli import output
 from metalpool_cli.api import Document, segment
 from metalpool_cli.errors import Failure
+from metalpool_cli.filters import filter_options, joined
 from metalpool_cli.follow import follow_operation
 from metalpool_cli.lazy import Command, Group, examples
 from metalpool_cli.names import names_of
@@ -37,19 +38,14 @@ def node() -> None:
     """Physical servers."""
 
 
-@click.command("list", cls=Command, epilog=examples("metalpool nodes --state ready --zone a", "metalpool nodes --tag gpu,ssd --json"))
-@click.option("--state", help="States, with commas between.")
-@click.option("--zone")
-@click.option("--pool")
-@click.option("--rack")
-@click.option("--tag", help="All of these tags, with commas between.")
-@click.option("--arch")
-@click.option("--owner", help="Who holds it.")
-@click.option("--annotation", metavar="KEY=VALUE")
+@click.command(
+    "list", cls=Command, epilog=examples("metalpool nodes state=ready 'mem>=64G' --sort -mem,name", "metalpool nodes tag:gpu tag!=noisy")
+)
+@filter_options
 @pass_session
-def list_nodes(session: Session, **filters: str | None) -> None:
-    """List nodes, by name."""
-    session.show_list(_COLUMNS, session.api.items("/nodes", limit=1000, **filters), "There is no such node.")
+def list_nodes(session: Session, terms: tuple[str, ...], sort: str | None) -> None:
+    """List nodes, by name. TERMs filter them."""
+    session.show_list(_COLUMNS, session.api.items("/nodes", limit=1000, filter=joined(terms), sort=sort), "There is no such node.")
 
 
 node.add_command(list_nodes)

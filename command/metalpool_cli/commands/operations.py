@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from itertools import islice
 
 import click
 
 from metalpool_cli import output
 from metalpool_cli.api import Document, segment
 from metalpool_cli.errors import Failure, Interrupted
+from metalpool_cli.filters import filter_options, joined
 from metalpool_cli.follow import POLL_PACE, follow_operation
 from metalpool_cli.lazy import Command, Group, examples
 from metalpool_cli.names import names_of
@@ -43,16 +45,14 @@ def operation() -> None:
     """Long work on nodes: commission, deploy, release."""
 
 
-@operation.command("list", epilog=examples("metalpool operation list --state queued,running", "metalpool operation list --node r1u07"))
-@click.option("--node", help="On this node.")
-@click.option("--state", help="queued, running, succeeded, failed, cancelled; with commas between.")
-@click.option("--kind", help="commission, deploy or release.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many, the newest first.")
+@operation.command("list", epilog=examples("metalpool operation list state=queued,running", "metalpool operation list kind=deploy r1u07"))
+@filter_options
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="So many at most.")
 @pass_session
-def list_operations(session: Session, node: str | None, state: str | None, kind: str | None, limit: int) -> None:
-    """List operations, the newest first."""
-    found = session.api.items("/operations", node=node, state=state, kind=kind, limit=min(limit, 1000))
-    session.show_list(_COLUMNS, [one for one, _number in zip(found, range(limit), strict=False)], "There is none.")
+def list_operations(session: Session, terms: tuple[str, ...], sort: str | None, limit: int) -> None:
+    """List operations, the newest first. TERMs filter them."""
+    found = session.api.items("/operations", filter=joined(terms), sort=sort, limit=min(limit, 1000))
+    session.show_list(_COLUMNS, islice(found, limit), "There is none.")
 
 
 @operation.command("show")
