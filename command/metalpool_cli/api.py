@@ -1,22 +1,15 @@
-"""Requests to the service: one kept connection, a verified certificate, and patience while the service restarts."""
+"""The service's API: calls with a token, repeated while the service restarts, lists put together."""
 
 from __future__ import annotations
 
-import json
 import random
-import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-import urllib3
-
-from metalpool_cli import __version__
 from metalpool_cli.errors import Refused, Unreachable
-from metalpool_cli.settings import Settings
 
 Document = dict[str, Any]
 AWAY = (502, 503, 504)
@@ -24,8 +17,7 @@ TIMEOUT_SECONDS = 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """An answer: the status, the document (None when there is no body), the headers."""
 
     status: int
@@ -33,21 +25,24 @@ class Answer:
     headers: Mapping[str, str]
 
 
+Send = Callable[[str, str, Any, Mapping[str, str], float], Answer]
+
+
 class Api:
     """The API of one service.
 
+    :param send: makes one request: method, URL, document, headers, seconds that it may take
     :param token: bearer token; None asks without one
     :param patience: seconds during which a call is repeated while the service is away
     :param tell: called with a sentence when a call is going to be repeated
     """
 
-    def __init__(self, settings: Settings, token: str | None, patience: float, tell: Callable[[str], None]) -> None:
-        self.url = settings.url
-        self.ca_file = settings.ca_file
+    def __init__(self, url: str, send: Send, token: str | None, patience: float, tell: Callable[[str], None]) -> None:
+        self.url = url
         self.patience = patience
-        self._tell = tell
+        self._send = send
         self._token = token
-        self._http = urllib3.PoolManager(ca_certs=self.ca_file, retries=False)
+        self._tell = tell
 
     def get(self, path: str, wait: float = 0, **query: Any) -> Any:
         """GET; ``wait`` seconds are asked of the service as a long poll."""
@@ -136,43 +131,7 @@ class Api:
             problem = {"title": f"HTTP status {answer.status} without a reason; {self.url} may not be the Metalpool service"}
         raise Refused(answer.status, problem, f"{method} {url}")
 
-    def _send(self, method: str, url: str, body: Any, headers: Mapping[str, str], timeout: float) -> Answer:
-        sent = dict(headers) | {"User-Agent": f"metalpool/{__version__}"}
-        data = None
-        if body is not None:
-            sent["Content-Type"] = "application/json"
-            data = json.dumps(body).encode()
-        try:
-            # A redirect could carry the token to another host.
-            answer = self._http.request(method, url, body=data, headers=sent, timeout=timeout, redirect=False)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise _unreachable(error, f"{method} {url}", self.ca_file) from error
-        try:
-            document = json.loads(answer.data) if answer.data else None
-        except ValueError as error:
-            if answer.status < 300:
-                call = f"{method} {url}"
-                raise Unreachable(f"{call} was answered, but not with JSON: is this the Metalpool service?", "no JSON") from error
-            document = None
-        return Answer(answer.status, document, answer.headers)
-
 
 def segment(name: str) -> str:
     """A name as it can stand between two slashes of a path."""
     return quote(name, safe="")
-
-
-def _unreachable(error: Exception, call: str, ca_file: str | None) -> Unreachable:
-    """What kept the call from being answered, and whether that may pass by itself."""
-    cause = error.args[0] if isinstance(error, urllib3.exceptions.SSLError) and error.args else error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Unreachable(
-            f"{call}: the server's certificate was not accepted ({cause.verify_message or cause}), checked with "
-            f"{ca_file or 'the CA certificates of this system'}. Give the service's CA certificate as ca_file, "
-            "METALPOOL_CA_FILE or --ca-file.",
-            "certificate not accepted",
-        )
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return Unreachable(f"{call}: the host name cannot be resolved. Check the url.", "no such host")
-    brief = str(error).rsplit(": ", 1)[-1]
-    return Unreachable(f"{call} was not answered: {brief}. Is the service running, and is the url right?", brief, passing=True)

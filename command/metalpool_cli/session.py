@@ -7,15 +7,13 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import click
 
 from metalpool_cli import output
+from metalpool_cli.api import Api
 from metalpool_cli.settings import Settings, resolve
-
-if TYPE_CHECKING:
-    from metalpool_cli.api import Api
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,9 +47,10 @@ class Session:
     def connect(self, token: str | None) -> Api:
         """The service, with this token or without any."""
         # Loaded here, so that --help and completion start without it.
-        from metalpool_cli.api import Api
+        from metalpool_cli.transport import Transport
 
-        return Api(self.settings, token, self.patience, self.note)
+        transport = Transport(self.settings.ca_file)
+        return Api(self.settings.url, transport.send, token, self.patience, self.note)
 
     def note(self, sentence: str) -> None:
         """Tell people something beside the result."""
