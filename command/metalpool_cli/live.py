@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
+from metalpool_cli.output import harmless
+
 _CLEAR = "\r\x1b[K"
 _PACE_SECONDS = 0.5
 
@@ -45,7 +47,7 @@ class Live:
         """Add a line that stays."""
         if not self._quiet:
             with self._lock:
-                self._write(f"{_CLEAR}{line}\n" if self.is_live else f"{line}\n")
+                self._write(f"{_CLEAR if self.is_live else ''}{harmless(line)}\n")
 
     def change(self, line: Callable[[float], str]) -> None:
         """Set the line at the bottom: it is made of the seconds since now."""
@@ -56,7 +58,7 @@ class Live:
         while not self._over.wait(_PACE_SECONDS):
             with self._lock:
                 width = shutil.get_terminal_size().columns
-                self._write(_CLEAR + self._line(time.monotonic() - self._since)[: width - 1])
+                self._write(_CLEAR + harmless(self._line(time.monotonic() - self._since))[: width - 1])
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

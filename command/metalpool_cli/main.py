@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import NoReturn
 
@@ -11,6 +10,7 @@ import click
 from metalpool_cli import __version__
 from metalpool_cli.errors import EXIT_CODES, Failure
 from metalpool_cli.lazy import Entry, LazyGroup
+from metalpool_cli.output import say, show_json_line
 from metalpool_cli.session import PATIENCE_SECONDS, Session
 
 MACHINES, WORK, POOL, PEOPLE, SELF = "Machines", "Work", "The pool", "People", "This command"
@@ -84,8 +84,9 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except click.Abort as error:
-        click.echo("metalpool: stopped; nothing was changed after this", err=True)
-        code = 130 if isinstance(error.__cause__, KeyboardInterrupt) else 1
+        interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+        say("metalpool: interrupted; what was asked for goes on" if interrupted else "metalpool: nothing was done", err=True)
+        code = 130 if interrupted else 1
     except Failure as failure:
         _show(failure, session.json)
         code = failure.code
@@ -95,9 +96,9 @@ def main() -> NoReturn:
 def _show(failure: Failure, as_json: bool) -> None:
     """Say it in words; to a program that reads JSON, as the problem document."""
     if as_json:
-        click.echo(json.dumps(failure.document, ensure_ascii=False), err=True)
+        show_json_line(failure.document, err=True)
     else:
-        click.echo(f"metalpool: {failure}", err=True)
+        say(f"metalpool: {failure}", err=True)
 
 
 if __name__ == "__main__":

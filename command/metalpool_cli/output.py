@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,21 +14,41 @@ Document = Mapping[str, Any]
 Column = tuple[str, str | Callable[[Document], Any]]
 """A column's title, and the member that it shows or how it is made."""
 
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters but tab and newline, and what turns the direction of text around."""
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def say(words: str, err: bool = False) -> None:
+    """Print; the only way to a terminal of whatever the service answers, see ``harmless``."""
+    click.echo(harmless(words), err=err)
+
+
+def harmless(words: str) -> str:
+    """The same without what a terminal would act upon: names, logs and hardware are said by machines that nobody may trust.
+
+    Escaped as in JSON, so that a document is still the same document.
+    """
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", words)
 
 
 def show_json(document: Any) -> None:
     """A document as the API gave it."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    say(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def show_json_line(document: Any, err: bool = False) -> None:
+    """A document in one line."""
+    say(json.dumps(document, ensure_ascii=False), err)
 
 
 def show_table(columns: Sequence[Column], rows: Iterable[Document], nothing: str) -> None:
     """A table, or a sentence when it would be empty."""
     cells = [[text(make(row) if callable(make) else row.get(make)) for _title, make in columns] for row in rows]
     if not cells:
-        click.echo(nothing, err=True)
+        say(nothing, err=True)
     for line in table_lines([title for title, _make in columns], cells) if cells else []:
-        click.echo(line)
+        say(line)
 
 
 def table_lines(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -41,7 +62,7 @@ def table_lines(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
 def show_lines(lines: Iterable[str]) -> None:
     """Sentences, one a line."""
     for line in lines:
-        click.echo(line)
+        say(line)
 
 
 def show_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
@@ -49,7 +70,7 @@ def show_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
     shown = [(name, text(value)) for name, value in pairs if value not in (None, "", [], {})]
     width = max((len(name) for name, _value in shown), default=0)
     for name, value in shown:
-        click.echo(f"{name.ljust(width)}  {value}".replace("\n", "\n" + " " * (width + 2)))
+        say(f"{name.ljust(width)}  {value}".replace("\n", "\n" + " " * (width + 2)))
 
 
 def text(value: Any) -> str:

@@ -54,7 +54,7 @@ class Session:
 
     def note(self, sentence: str) -> None:
         """Tell people something beside the result."""
-        click.echo(f"metalpool: {sentence}", err=True)
+        output.say(f"metalpool: {sentence}", err=True)
 
     def confirm(self, question: str) -> None:
         """Ask whether to go on, on a terminal; a script is taken at its word."""

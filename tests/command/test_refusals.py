@@ -52,3 +52,16 @@ def test_another_ones_machine_does_not_exist(run: Run) -> None:
         assert run("list", user="lee").stderr == "You hold nothing.\n"
     finally:
         run("release", "mine", "--no-wait")
+
+
+def test_what_machines_say_does_not_steer_the_terminal(run: Run) -> None:
+    """Log lines, hardware and names come from machines that nobody may trust."""
+    rude = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202e"
+    run("zone", "set", "rude", "--description", rude, user="admin")
+    try:
+        for words in (("zone", "list"), ("zone", "show", "rude"), ("zone", "list", "--json")):
+            shown = run(*words).stdout
+            assert "owned" in shown and not set(shown) & set("\x1b\x07\x9b\r\u202e")
+        assert json.loads(run("zone", "show", "rude", "--json").stdout)["description"] == rude
+    finally:
+        run("zone", "delete", "rude", user="admin")

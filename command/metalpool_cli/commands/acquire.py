@@ -9,7 +9,7 @@ import click
 from metalpool_cli import output
 from metalpool_cli.api import Document, segment
 from metalpool_cli.commands.allocations import COLUMNS, find, show_allocation
-from metalpool_cli.errors import Failure, Refused, TimedOut
+from metalpool_cli.errors import Failure, TimedOut
 from metalpool_cli.explain import show_plan
 from metalpool_cli.follow import follow_line, follow_operation
 from metalpool_cli.lazy import Command, examples
@@ -107,17 +107,24 @@ def _finish(session: Session, held: list[Document], *, wait_for_nothing: bool, l
 
     :raises Failure: an operation failed, or there was no node before the time in line was over
     """
+    ended: list[Document] = []
     if not wait_for_nothing:
         held = _through_the_line(session, held, limit)
-        held = [_followed(session, one, limit) for one in held]
+        ended = [_ended(session, one, limit) for one in held if one["operation"] and one["state"] in ("deploying", "releasing")]
+        held = [_now(session, one) for one in held] if ended else held
     if held[0]["set"]:
         document = {"name": held[0]["set"], "items": held}
         session.show(document, lambda: output.show_table(COLUMNS, held, ""))
     else:
         session.show(held[0], lambda: show_allocation(held[0]))
-    wrong = [one for one in held if one["state"] == "failed" or (one["state"] == "released" and one["held_since"] is None)]
-    if wrong:
-        raise _why(session, wrong[0])
+    for operation in ended:
+        if operation["state"] != "succeeded":
+            raise Failure(f"{failure(operation)}\n  Again: metalpool {operation['kind']} {operation['allocation']}", operation)
+    for one in held:
+        if one["state"] == "released" and one["held_since"] is None:
+            raise TimedOut(f"{one['set'] or one['name']} got no node: {one['reason']}", one)
+        if one["state"] == "failed":
+            raise Failure(f"{one['name']} failed: {one['reason']}. See metalpool why {one['name']}", one)
 
 
 def _through_the_line(session: Session, held: list[Document], limit: float | None) -> list[Document]:
@@ -128,24 +135,12 @@ def _through_the_line(session: Session, held: list[Document], limit: float | Non
     return [one] if one["state"] == "released" else find(session, one["set"] or one["name"])
 
 
-def _followed(session: Session, one: Document, limit: float | None) -> Document:
-    if one["state"] not in ("deploying", "releasing") or not one["operation"]:
-        return one
-    follow_operation(session, one["operation"], one["name"], limit)
-    try:
-        now: Document = session.api.get(f"/allocations/{segment(one['name'])}")
-    except Refused as refusal:
-        if refusal.status != 404:
-            raise
-        return one
-    return now
+def _ended(session: Session, one: Document, limit: float | None) -> Document:
+    """The operation under way, as it ended."""
+    return follow_operation(session, one["operation"], one["name"], limit)
 
 
-def _why(session: Session, one: Document) -> Failure:
-    if one["state"] == "released":
-        return TimedOut(f"{one['set'] or one['name']} got no node: {one['reason']}", one)
-    operation = session.api.find(f"/operations/{segment(one['operation'])}") if one["operation"] else None
-    if operation is None:
-        return Failure(f"{one['name']} failed: {one['reason']}", one)
-    again = f"{failure(operation)}\n  Try it again on the same node: metalpool deploy {one['name']}"
-    return Failure(again, operation)
+def _now(session: Session, one: Document) -> Document:
+    """The allocation as it is now; as it was when it is gone."""
+    found: Document | None = session.api.find(f"/allocations/{segment(one['name'])}")
+    return one if found is None else found

@@ -66,7 +66,7 @@ def extend(session: Session, name: str, lease: str | None, until_when: str | Non
         raise click.UsageError("say either --lease or --until")
     one = session.api.post(f"/allocations/{segment(name)}/extend", asked | {"dry_run": dry_run}).json
     verb = "would end" if dry_run else "ends"
-    session.show(one, lambda: click.echo(f"{name} {verb} {until(one['expires_at'])}: {moment(one['expires_at'])}"))
+    session.show(one, lambda: output.say(f"{name} {verb} {until(one['expires_at'])}: {moment(one['expires_at'])}"))
 
 
 @click.command(cls=Command, epilog=examples("metalpool queue"))

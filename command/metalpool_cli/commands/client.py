@@ -27,9 +27,9 @@ def doctor(session: Session) -> None:
     for check in examine(session):
         found.append(check._asdict())
         if not session.json:
-            click.echo(f"{_MARKS[check.result].ljust(8)} {check.name.ljust(12)} {check.detail}")
+            output.say(f"{_MARKS[check.result].ljust(8)} {check.name.ljust(12)} {check.detail}")
             if check.mend:
-                click.echo(f"{'':21} -> {check.mend}")
+                output.say(f"{'':21} -> {check.mend}")
     wrong = [one for one in found if one["result"] == "failed"]
     if session.json:
         output.show_json({"checks": found})
@@ -74,4 +74,4 @@ def completion(context: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     if kind is None:
         raise Failure(f"there is no completion for {shell}")
-    click.echo(kind(context.find_root().command, {}, "metalpool", "_METALPOOL_COMPLETE").source())
+    output.say(kind(context.find_root().command, {}, "metalpool", "_METALPOOL_COMPLETE").source())

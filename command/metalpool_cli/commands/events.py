@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from itertools import islice
 
 import click
 
+from metalpool_cli import output
 from metalpool_cli.api import Document
 from metalpool_cli.errors import Interrupted
 from metalpool_cli.filters import joined
@@ -51,7 +51,7 @@ def events(session: Session, terms: tuple[str, ...], after: str | None, limit: i
 def _show(session: Session, found: Iterable[Document]) -> None:
     for one in found:
         if session.json:
-            click.echo(json.dumps(one, ensure_ascii=False))
+            output.show_json_line(one)
         else:
             where = " ".join(name for name in (one["node"], one["allocation"]) if name)
-            click.echo(f"{one['id']}  {moment(one['at'])}  {one['kind']}  {where}  by {one['actor']}  {text(one['detail'])}".rstrip())
+            output.say(f"{one['id']}  {moment(one['at'])}  {one['kind']}  {where}  by {one['actor']}  {text(one['detail'])}".rstrip())

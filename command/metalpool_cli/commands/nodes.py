@@ -98,7 +98,7 @@ def add(
             account |= {"username": bmc_user, "password": _password(bmc_user, bmc, bmc_password_file)}
         asked["bmc"] = account
     one = session.api.post("/nodes", asked).json
-    session.show(one, lambda: click.echo(f"{one['name']} is {one['state']}: metalpool commission {one['name']}"))
+    session.show(one, lambda: output.say(f"{one['name']} is {one['state']}: metalpool commission {one['name']}"))
 
 
 @node.command("set", epilog=examples("metalpool node set r1u07 --zone b --tag ssd --tag gpu", "metalpool node set r1u07 --locked"))
@@ -158,7 +158,7 @@ def _state_command(name: str, verb: str, about: str) -> None:
     @pass_session
     def run(session: Session, name: str, comment: str) -> None:
         one = session.api.post(f"/nodes/{segment(name)}/state", {"verb": verb, "comment": comment}).json
-        session.show(one, lambda: click.echo(f"{one['name']} is {one['state']}"))
+        session.show(one, lambda: output.say(f"{one['name']} is {one['state']}"))
 
 
 _state_command("set-aside", "set_aside", "Take a node out of use: it is broken.")

@@ -82,7 +82,7 @@ def watch_operation(session: Session, target: str, wait_timeout: float | None) -
 def cancel_operation(session: Session, target: str) -> None:
     """Cancel an operation: at once while it is queued, else its worker is told within seconds."""
     one = session.api.post(f"/operations/{segment(operation_of(session, target))}/cancel").json
-    session.show(one, lambda: click.echo(f"{one['kind']} of {one['node']}: {one['state']}, cancel requested"))
+    session.show(one, lambda: output.say(f"{one['kind']} of {one['node']}: {one['state']}, cancel requested"))
 
 
 @click.command(cls=Command, epilog=examples("metalpool log web1", "metalpool log --follow r1u07"))
@@ -123,11 +123,9 @@ def operation_of(session: Session, target: str) -> str:
 
 def _show_line(session: Session, line: Document) -> None:
     if session.json:
-        import json
-
-        click.echo(json.dumps(line, ensure_ascii=False))
+        output.show_json_line(line)
     else:
-        click.echo(f"{moment(line['at'])}  {(line['step'] or '').ljust(14)}  {line['message']}")
+        output.say(f"{moment(line['at'])}  {(line['step'] or '').ljust(14)}  {line['message']}")
 
 
 def _in_words(one: Document) -> None:
@@ -147,5 +145,5 @@ def _in_words(one: Document) -> None:
             ("ended", moment(one["ended_at"])),
         )
     )
-    click.echo()
+    output.say("")
     output.show_table(_STEPS, one["steps"], "")

@@ -24,7 +24,7 @@ user = group_of(Kind("user", "/users", (("NAME", "name"), ("SINCE", lambda one: 
 def add_user(session: Session, name: str) -> None:
     """Add a user."""
     one = session.api.post("/users", {"name": name}).json
-    session.show(one, lambda: click.echo(f"{one['name']} is a user"))
+    session.show(one, lambda: output.say(f"{one['name']} is a user"))
 
 
 @click.command(cls=Command, epilog=examples("metalpool whoami"))

@@ -7,7 +7,7 @@ import shlex
 
 import click
 
-from metalpool_cli import known_hosts
+from metalpool_cli import known_hosts, output
 from metalpool_cli.api import segment
 from metalpool_cli.errors import Failure
 from metalpool_cli.lazy import Command, examples
@@ -54,7 +54,7 @@ def ssh(
     if session.json:
         session.show({"command": words, "known_hosts": path}, lambda: None)
     elif only_print:
-        click.echo(shlex.join(words))
+        output.say(shlex.join(words))
     else:
         _become(words)
 

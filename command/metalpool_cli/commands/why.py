@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from metalpool_cli import output
 from metalpool_cli.api import Document, segment
 from metalpool_cli.commands.allocations import find, show_allocation
 from metalpool_cli.explain import show_plan
@@ -53,15 +54,15 @@ def _why_it_waits(session: Session, one: Document) -> None:
 def _why_it_failed(session: Session, one: Document) -> None:
     operation = session.api.get(f"/operations/{segment(one['operation'])}")
     if operation["state"] in ("queued", "running"):
-        session.show(operation, lambda: click.echo(f"{operation['kind']} is {operation['state']}: metalpool watch {one['name']}"))
+        session.show(operation, lambda: output.say(f"{operation['kind']} is {operation['state']}: metalpool watch {one['name']}"))
         return
     lines = list(session.api.items(f"/operations/{segment(operation['id'])}/log"))[-LAST_LINES:]
     session.show(operation, lambda: _in_words(operation, lines))
 
 
 def _in_words(operation: Document, lines: list[Document]) -> None:
-    click.echo(failure(operation))
+    output.say(failure(operation))
     for line in lines:
-        click.echo(f"    {line['message']}")
+        output.say(f"    {line['message']}")
 
 
