@@ -32,9 +32,10 @@ class Estimate:
         return cls({name: median(seconds) for name, seconds in taken.items()})
 
     def left(self, operation: Document, elapsed: float) -> float | None:
-        """Seconds until it ends, so many seconds after it was read; None when that is not known."""
+        """Seconds until it ends, so many seconds after it was read; None when nothing is known."""
         open_steps = [step for step in operation["steps"] if not step["ended_at"]]
-        if not open_steps or any(step["name"] not in self._typical for step in open_steps):
+        if not self._typical:
             return None
-        running = sum((step["seconds"] or 0) + elapsed for step in open_steps if step["started_at"])
-        return sum(max(0.0, self._typical[one["name"]] - (running if one["started_at"] else 0)) for one in open_steps)
+        # A step that took no part in any of them takes none in this one.
+        typical = [(step, self._typical.get(step["name"], 0.0)) for step in open_steps]
+        return sum(max(0.0, mostly - ((step["seconds"] or 0) + elapsed if step["started_at"] else 0)) for step, mostly in typical)

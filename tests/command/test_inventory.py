@@ -88,4 +88,4 @@ def test_every_kind_of_record_is_one_of_the_api() -> None:
         change = schemas.get(f"{group.name.capitalize()}Change") or schemas.get(f"{group.name.capitalize()}In")
         change = schemas["NamedChange"] if group.name in ("zone", "fabric", "space") else change
         options = [one.name for one in group.commands["set"].params] if "set" in group.commands else []
-        assert set(options) - {"name", "json"} <= set(change["properties"]), group.name
+        assert set(options) - {"name", "json", "quiet"} <= set(change["properties"]), group.name

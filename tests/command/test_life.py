@@ -177,4 +177,4 @@ def test_a_terminal_has_one_line_that_changes(begin: Begin, pool: PlayedPool, en
     )
     pool.deploy(node, before=lambda _work: time.sleep(2))
     out, _err = watching.communicate(timeout=60)
-    assert b"\r\x1b[Kweb1: deploy: succeeded" in out and b" left: " in out and b" at most" in out
+    assert b"\r\x1b[Kweb1: deploy: succeeded" in out and b" at most" in out
