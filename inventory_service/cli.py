@@ -135,6 +135,21 @@ def user_list(settings: Settings) -> None:
             click.echo(name)
 
 
+@user.command("set")
+@click.argument("name")
+@click.option("--administrator/--no-administrator", default=None, help="May do everything in all pools.")
+@click.option("--disabled/--enabled", default=None, help="Nothing of the user lets anybody in.")
+@click.pass_obj
+def user_set(settings: Settings, name: str, administrator: bool | None, disabled: bool | None) -> None:
+    """Change what a user is."""
+    from inventory_service.people import change_user, find_user
+    from inventory_service.services import open_services
+
+    with open_services(settings).database.write() as session:
+        change_user(session, find_user(session, name), "cli", administrator=administrator, disabled=disabled)
+    click.echo(f"user {name}")
+
+
 @user.command("password")
 @click.argument("name")
 @click.password_option(help="Better typed than given here.")

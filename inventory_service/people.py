@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
+from inventory_service import clock
 from inventory_service.auth import check_name
-from inventory_service.db import hold
+from inventory_service.db import alone, hold
 from inventory_service.events import record
-from inventory_service.models import Grant, Group, GroupMember, Pool, User
-from inventory_service.problems import Invalid, NotFound
+from inventory_service.models import Grant, Group, GroupMember, LoginSession, Pool, User
+from inventory_service.problems import Conflict, Invalid, NotFound
 from inventory_service.rights import GRANTED
 
 _HIGHEST = (1 << 63) - 1
@@ -30,6 +31,32 @@ def find_user(session: Session, name: str, field: str | None = None) -> User:
         raise NotFound("user", name)
     if user is None:
         raise Invalid(field or "user", name, f"there is no user {name!r}", "the name of a user, as GET /api/v1/users lists")
+    return user
+
+
+def change_user(
+    session: Session, user: User, actor: str, *, administrator: bool | None = None, disabled: bool | None = None
+) -> User:
+    """Make a user an administrator or none, or let nothing of the user in any more; what is None stays.
+
+    :raises Conflict: nobody would be left who can undo it
+    """
+    before = user.administrator, user.disabled_at is not None
+    if administrator is not None:
+        user.administrator = administrator
+    if disabled is not None and disabled != before[1]:
+        user.disabled_at = clock.now() if disabled else None
+    if before == (user.administrator, user.disabled_at is not None):
+        return user
+    if disabled:
+        session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+    session.flush()
+    alone(session, "administrators")
+    if session.scalar(select(User.id).where(User.administrator, User.disabled_at.is_(None)).limit(1)) is None:
+        raise Conflict("no administrator would be left", field="user", value=user.name)
+    record(
+        session, "user.changed", actor, user=user.name, administrator=user.administrator, disabled=user.disabled_at is not None
+    )
     return user
 
 
@@ -105,7 +132,7 @@ def put_grant(
     :raises Invalid: no such role, pool, user or group, or not exactly one of user and group
     """
     if role not in GRANTED:
-        raise Invalid("role", role, f"{role!r} cannot be granted; administrators have an admin token", GRANTED)
+        raise Invalid("role", role, f"{role!r} cannot be granted; administrators are users that are made so", GRANTED)
     if (user is None) == (group is None):
         raise Invalid("user", user, "a grant is to one user or to one group", "either user or group")
     subject = find_user(session, user, "user") if user is not None else find_group(session, group or "", "group")

@@ -14,7 +14,7 @@ from inventory_service.api.schemas.catalogue import SshKey as SshKeyOut
 from inventory_service.api.schemas.catalogue import SshKeyIn, SshKeys, Whoami
 from inventory_service.api.schemas.common import Page
 from inventory_service.events import record
-from inventory_service.models import Pool, SshKey
+from inventory_service.models import Group, GroupMember, Pool, SshKey
 from inventory_service.problems import NotFound
 from inventory_service.rights import rights_of
 
@@ -30,12 +30,15 @@ def _document(key: SshKey) -> dict[str, Any]:
 @bp.output(Whoami)
 @needs("anyone")
 def whoami() -> dict[str, Any]:
-    """Whom the token belongs to, and the role that its user has in each pool that the user sees."""
+    """Whom the token or the session belongs to, the user's groups, and the role in each pool that the user sees."""
     with services().database.read() as session:
+        in_group = select(GroupMember.group_id).where(GroupMember.user_id == caller().user_id)
+        groups = list(session.scalars(select(Group.name).where(Group.id.in_(in_group)).order_by(Group.name)))
         roles = rights_of(session, caller()).roles
         names = dict(session.execute(select(Pool.id, Pool.name).order_by(Pool.name)).all())
     pools = {name: roles[pool_id] for pool_id, name in names.items() if roles.get(pool_id, "none") != "none"}
-    return {"user": caller().user, "role": caller().role, "rack": caller().rack, "pools": pools}
+    who = caller()
+    return {"user": who.user, "role": who.role, "scope": who.scope, "rack": who.rack, "groups": groups, "pools": pools}
 
 
 @bp.get("/ssh-keys")

@@ -36,7 +36,7 @@ def browser() -> Browser:
 @needs("nobody")
 def list_methods() -> dict[str, Any]:
     """The ways to sign in."""
-    return {"items": [{"name": name, "label": one.label, "fields": list(one.fields)} for name, one in METHODS.items()]}
+    return {"methods": [{"name": name, "label": one.label, "fields": list(one.fields)} for name, one in METHODS.items()]}
 
 
 @bp.post("/login")

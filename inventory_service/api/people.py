@@ -12,7 +12,7 @@ from inventory_service.api.authentication import by_token, caller, needs, servic
 from inventory_service.api.lists import number, part
 from inventory_service.api.records import Records, add_views
 from inventory_service.api.schemas.people import Grant as GrantOut
-from inventory_service.api.schemas.people import GrantFilter, GrantIn, Grants, GroupIn, Groups, UserIn, Users
+from inventory_service.api.schemas.people import GrantFilter, GrantIn, Grants, GroupIn, Groups, UserChange, UserIn, Users
 from inventory_service.api.schemas.people import Group as GroupOut
 from inventory_service.api.schemas.people import User as UserOut
 from inventory_service.api.versions import need_version, show_version, versioned
@@ -20,6 +20,7 @@ from inventory_service.auth import ensure_user
 from inventory_service.documents.people import grant_document, group_document, user_document
 from inventory_service.models import Grant, Group, Pool, User
 from inventory_service.people import (
+    change_user,
     delete_grant,
     delete_group,
     find_grant,
@@ -66,6 +67,22 @@ def add_user(wanted: UserIn) -> tuple[dict[str, Any], int]:
     with services().database.write() as session:
         known = session.scalar(select(User.id).where(User.name == wanted.name)) is not None
         return user_document(ensure_user(session, wanted.name, caller().actor)), 200 if known else 201
+
+
+@bp.patch("/users/<name>")
+@bp.input(UserChange, arg_name="wanted")
+@bp.output(UserOut)
+@needs("administrator")
+@versioned
+def patch_user(name: str, wanted: UserChange) -> dict[str, Any]:
+    """Make a user an administrator or none, or let nothing of the user in; it has effect from the next request on."""
+    with services().database.write() as session:
+        user = find_user(session, name)
+        need_version(session, user)
+        change_user(session, user, caller().actor, **wanted.model_dump())
+        session.flush()
+        show_version(user)
+        return user_document(user)
 
 
 def _set_member(name: str, user: str, *, member: bool) -> str:

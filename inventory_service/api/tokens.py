@@ -11,6 +11,7 @@ from inventory_service.api.authentication import by_token, caller, needs, servic
 from inventory_service.api.lists import number, part
 from inventory_service.api.schemas.credentials import NewToken, TokenFilter, TokenIn, Tokens
 from inventory_service.api.schemas.credentials import Token as TokenOut
+from inventory_service.api.versions import need_version, show_version, versioned
 from inventory_service.documents.credentials import token_document
 from inventory_service.models import Rack, Token, User
 from inventory_service.people import find_user
@@ -61,18 +62,24 @@ def make_token(wanted: TokenIn) -> dict[str, Any]:
 @bp.get("/tokens/<int:token_id>")
 @bp.output(TokenOut)
 @needs("account")
+@versioned
 def show_token(token_id: int) -> dict[str, Any]:
     """Show what is kept of a token."""
     with services().database.read() as session:
-        return token_document(find_token(session, caller(), token_id))
+        token = find_token(session, caller(), token_id)
+        show_version(token)
+        return token_document(token)
 
 
 @bp.delete("/tokens/<int:token_id>")
 @bp.output({}, status_code=204)
 @needs("account")
+@versioned
 def revoke(token_id: int) -> str:
     """Revoke a token: from now on it opens nothing, nor does a session that it began. It stays in the list."""
     who = caller()
     with services().database.write() as session:
-        revoke_token(session, find_token(session, who, token_id), who.actor)
+        token = find_token(session, who, token_id)
+        need_version(session, token)
+        revoke_token(session, token, who.actor)
     return ""

@@ -9,7 +9,12 @@ from inventory_service.models import Grant, Group, User
 
 def user_document(user: User) -> dict[str, Any]:
     """A user."""
-    return {"name": user.name, "created_at": user.created_at}
+    return {
+        "name": user.name,
+        "created_at": user.created_at,
+        "administrator": user.administrator,
+        "disabled_at": user.disabled_at,
+    }
 
 
 def group_document(group: Group) -> dict[str, Any]:

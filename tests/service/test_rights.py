@@ -32,6 +32,7 @@ NAMES = {
 }  # fmt: skip
 BODIES: Mapping[str, dict[str, Any]] = {
     "PATCH /nodes/m1": {"comment": "x"},
+    "PATCH /users/alice": {"administrator": False},
     "POST /nodes/m1/state": {"verb": "set_aside", "comment": "x"},
     "POST /nodes/m1/operations": {"kind": "release"},
     "POST /allocations/web/extend": {"lease": "1h"},
@@ -227,3 +228,23 @@ def test_the_command_grants_what_the_api_shows(still_world: World) -> None:
     run("group", "delete", "team")
     assert len(still_world.get("/grants")["items"]) == 1
     assert CliRunner().invoke(main, ["group", "put", "x", "--member", "nobody"], env=environment).exit_code == 1
+
+
+def test_administrators_are_made_and_users_disabled_at_once(still_world: World) -> None:
+    assert still_world.get("/users/alice")["administrator"] is False
+    still_world.ask("PATCH", "/users/alice", {"administrator": True})
+    full = still_world.post("/tokens", {"user": "alice"}, expect=201)["token"]
+    still_world.ask("PUT", "/zones/x", {}, token=full)
+    assert still_world.get("/whoami", token=still_world.user)["role"] == "user", "a token for a user stays one"
+    still_world.ask("PATCH", "/users/alice", {"administrator": False})
+    still_world.ask("PUT", "/zones/x", {}, token=full, expect=403)
+    assert still_world.ask("PATCH", "/users/bob", {"disabled": True})["disabled_at"]
+    still_world.get("/whoami", token=still_world.other, expect=401)
+    still_world.ask("PATCH", "/users/bob", {"disabled": False})
+    still_world.get("/whoami", token=still_world.other)
+    still_world.ask("PATCH", "/users/admin", {"administrator": False})
+    for change in ({"administrator": False}, {"disabled": True}):
+        assert "no administrator" in still_world.ask("PATCH", "/users/root", change, expect=409)["detail"]
+    assert len(still_world.events("user.changed")) == 5
+    still_world.ask("PUT", "/groups/team", {"members": ["alice"]})
+    assert still_world.get("/whoami", token=still_world.user)["groups"] == ["team"]

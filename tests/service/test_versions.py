@@ -15,6 +15,7 @@ WITHOUT_VERSION = {
     "allocation_sets.show_allocation_set",
     "inventory.inventory",
     "keys.whoami",
+    "login.list_methods",
     "node_details.show_facts",
     "operations.show_log",
     "operations.show_script_results",

@@ -153,11 +153,13 @@ class Events(Answer):
 
 
 class Whoami(Answer):
-    """``pools`` is the role in each pool that the user sees."""
+    """``pools`` is the role in each pool that the user sees, as far as the token's ``scope`` goes."""
 
     user: str
     role: str
+    scope: str
     rack: str | None
+    groups: list[str]
     pools: dict[str, str]
 
 

@@ -73,7 +73,7 @@ class LoginMethod(Answer):
 
 
 class LoginMethods(Answer):
-    items: list[LoginMethod]
+    methods: list[LoginMethod]
 
 
 class Session(Answer):

@@ -15,9 +15,18 @@ class UserIn(Request):
     name: str
 
 
+class UserChange(Request):
+    """What is left out stays."""
+
+    administrator: bool | None = Field(default=None, description="may do everything in all pools")
+    disabled: bool | None = Field(default=None, description="no token, password or session of the user lets anybody in")
+
+
 class User(Answer):
     name: str
     created_at: datetime
+    administrator: bool
+    disabled_at: datetime | None
 
 
 class Users(Answer):
