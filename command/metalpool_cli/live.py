@@ -63,4 +63,3 @@ class Live:
     def _write(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
-

@@ -64,5 +64,3 @@ def _in_words(operation: Document, lines: list[Document]) -> None:
     output.say(failure(operation))
     for line in lines:
         output.say(f"    {line['message']}")
-
-
