@@ -36,6 +36,9 @@ class Listed:
 
         :raises Invalid: it cannot be read
         """
+        for name, value in (("filter", text), *short.items()):
+            if isinstance(value, str) and "\0" in value:
+                raise Invalid(name, value, "it holds a character that no text has", "printable characters")
         said = [Term(word, "=", value, field=word) for word in self.shorthands if (value := short.get(word))]
         return said + parse_terms(text or "", self.bare)
 

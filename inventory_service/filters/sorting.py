@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,7 +126,7 @@ class Order:
         try:
             text, *kept = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
             values = [_read(one.key, value) for one, value in zip(self._parts, kept, strict=True)]
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             raise Invalid("after", cursor, f"{cursor!r} is not a cursor", _CURSOR_RULE) from None
         if text != self._text:
             raise Invalid("after", cursor, f"the cursor is of a list that is sorted by {str(text)!r}", _CURSOR_RULE)
@@ -138,6 +139,8 @@ def _read(key: Key, value: Any) -> Any:
     if isinstance(key.column.type, UtcDateTime):
         return datetime.fromisoformat(value)
     wanted = key.column.type.python_type
-    if not isinstance(value, (int, float) if wanted is float else wanted) or (wanted is int and abs(value) >= 2**63):
+    if wanted is float and isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    if not isinstance(value, wanted) or (wanted is int and abs(value) >= 2**63) or (wanted is str and not value.isprintable()):
         raise ValueError(value)
     return value

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -92,6 +94,11 @@ def test_nodes_are_found(pool: World, text: str, names: list[str]) -> None:
         ("sort=-colour", "sort", "colour", "mem"),
         ("fields=name,memory", "fields", "memory", "memory_bytes"),
         ("after=bm9uc2Vuc2U", "after", "bm9uc2Vuc2U", "next"),
+        ("after=WyJuYW1lIiwiYVx1MDAwMCJd", "after", None, "next"),
+        ("after=WyJuYW1lIiwiXHVkODAwIl0", "after", None, "next"),
+        ("after=WyJuYW1lIiw3XQ", "after", None, "next"),
+        ("filter=name~a\0", "filter", None, "printable"),
+        ("tag=\0", "tag", None, "printable"),
     ],
 )
 def test_nonsense_is_refused_by_field_value_and_what_is_allowed(
@@ -232,3 +239,12 @@ def test_moments_are_counted_from_now(still_world: World, clock_at: Callable[...
     assert _names(still_world, "filter=created_at<1h") == ["m1"]
     moment = quote((clock.now() - timedelta(hours=3)).isoformat())
     assert _names(still_world, f"filter=created_at>={moment}") == ["m1"]
+
+
+def test_the_user_guide_has_every_word_and_key() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "user-guide.md").read_text(encoding="utf-8")
+    for name, listed in LISTS.items():
+        [row] = [line for line in guide.partition("### Filter and sort")[2].splitlines() if line.startswith(f"| {name} |")]
+        unused, unused, words, keys, unused = row.split("|")
+        assert set(re.findall(r"`([a-z_]+)[`:]", words)) == set(listed.words), name
+        assert set(re.findall(r"`-?([a-z_]+)`", keys)) == set(listed.keys), name
