@@ -41,6 +41,7 @@ COMMANDS = {
     "space": Entry(POOL, "catalogue:space", "Spaces."),
     "whoami": Entry(PEOPLE, "people:whoami", "Whom the token belongs to."),
     "key": Entry(PEOPLE, "people:key", "Your SSH keys."),
+    "token": Entry(PEOPLE, "tokens:token", "API tokens."),
     "user": Entry(PEOPLE, "people:user", "Users."),
     "group": Entry(PEOPLE, "catalogue:people_group", "Groups of users."),
     "grant": Entry(PEOPLE, "people:grant", "Roles in pools."),

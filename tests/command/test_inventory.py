@@ -89,3 +89,19 @@ def test_every_kind_of_record_is_one_of_the_api() -> None:
         change = schemas["NamedChange"] if group.name in ("zone", "fabric", "space") else change
         options = [one.name for one in group.commands["set"].params] if "set" in group.commands else []
         assert set(options) - {"name", "json", "quiet"} <= set(change["properties"]), group.name
+
+
+def test_tokens(run: Run, pool: PlayedPool, tmp_path: Path) -> None:
+    path = tmp_path / "new.token"
+    made = run("token", "create", "--name", "pipeline", "--scope", "read", "--output", str(path), "--json")
+    secret = path.read_text().strip()
+    assert path.stat().st_mode & 0o777 == 0o600 and secret not in made.stdout + made.stderr
+    assert "no token was made" in run("token", "create", "--output", str(path), expect=1).stderr
+    token = {"METALPOOL_TOKEN_FILE": str(path)}
+    assert json.loads(run("whoami", "--json", **token).stdout)["user"] == "kim"
+    run("acquire", "web1", "--no-deploy", expect=4, **token)
+    number = str(json.loads(made.stdout)["id"])
+    listed = run("token", "list").stdout
+    assert "pipeline" in listed and secret not in listed
+    run("token", "revoke", number)
+    assert "The API token is missing, wrong or expired" in run("whoami", expect=4, **token).stderr
