@@ -17,6 +17,7 @@ from inventory_service.models import Pool, Quota, User
 from inventory_service.policies import Amount, policies_of
 from inventory_service.problems import NotFound
 from inventory_service.quotas import delete_quota, set_quota, usage
+from inventory_service.rights import visible_pools
 
 bp = APIBlueprint("quotas", __name__, url_prefix="/api/v1", tag="Users")
 by_token(bp, "admin", "user")
@@ -62,6 +63,8 @@ def list_quotas(wanted: QuotaFilter) -> dict[str, Any]:
         query = select(Quota).options(joinedload(Quota.pool), joinedload(Quota.user)).order_by(Quota.id)
         if whose is not None:
             query = query.where(Quota.id.in_([one.quota_id for one in policies_of(session, whose).values() if one.quota_id]))
+        if seen := visible_pools(session, who):
+            query = query.where(Quota.pool_id.in_(select(Pool.id).where(*seen)))
         rows, following = part(session, query.where(Quota.id > after), wanted.limit, lambda one: one.id)
         holders = [whose or one.user_id for one in rows]
         used = usage(session, [one for one in holders if one is not None])

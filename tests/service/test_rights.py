@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from inventory_service.api.authentication import NEEDS, needed_role
+from inventory_service.api.authentication import NEEDS, authentication_of, needed_role
 from tests.service.world import Work, World
 
 ROLES = ("none", "viewer", "user", "operator")
@@ -248,3 +248,58 @@ def test_administrators_are_made_and_users_disabled_at_once(still_world: World) 
     assert len(still_world.events("user.changed")) == 5
     still_world.ask("PUT", "/groups/team", {"members": ["alice"]})
     assert still_world.get("/whoami", token=still_world.user)["groups"] == ["team"]
+
+
+def test_strangers_are_answered_as_if_it_were_not_there(pool: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every route, with the names of what is there and of what is not: nobody without rights can tell them apart."""
+    stranger = _of(pool, "none")
+    pool.ask("PUT", "/quotas/secret", {"nodes": 1})
+    operation = pool.get("/allocations/web")["operation"]
+    token = pool.get("/tokens?user=alice")["items"][-1]["id"]
+    there = {"nodes": "m1", "allocations": "web", "pools": "secret", "operations": operation, "users": "alice", "groups": "team",
+             "tokens": str(token), "quotas": "secret", "grants": "1"}  # fmt: skip
+    hidden = ("secret", '"m1"', '"m2"', '"web"', "alice", operation, "factory", "52:54:00")
+    monkeypatch.setattr(Session, "commit", Session.flush)
+    for rule in pool.app.url_map.iter_rules():
+        if not rule.rule.startswith("/api/v1/") or rule.endpoint.startswith("login."):
+            continue
+        path = rule.rule.removeprefix("/api/v1")
+        kind = path.split("/")[1]
+        missing = "4711" if "<int:" in path else "nowhere"
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            said = []
+            for name in (there.get(kind, missing), missing):
+                asked = re.sub(r"<int:[^>]+>", "4711", re.sub(r"<[^>]+>", name, path, count=1))
+                asked = re.sub(r"<[^>]+>", "nowhere" if name == missing else "alice", asked)
+                body = BODIES.get(f"{method} {asked.replace(name, there.get(kind, name))}", {}) if method != "GET" else None
+                answer = pool.call(method, asked, body, token=stranger)
+                own = answer.text.replace(answer.headers["X-Request-ID"], "")
+                said.append((answer.status_code, own.replace(name, "NAME").replace("'alice'", "'nowhere'")))
+            first, second = said
+            assert first[0] == second[0], f"{method} {path}: {first} {second}"
+            if rule.arguments:
+                assert first[1].replace("nowhere", "NAME") == second[1].replace("nowhere", "NAME"), f"{method} {path}"
+            if kind not in ("tags", "images", "racks", "ssh-keys"):
+                for word in hidden:
+                    assert word not in second[1], f"{method} {path} tells {word}"
+
+
+def test_every_route_declares_its_authentication(still_world: World) -> None:
+    declared = {name: authentication_of(one) for name, one in still_world.app.blueprints.items()}
+    for rule in still_world.app.url_map.iter_rules():
+        blueprint = rule.endpoint.rpartition(".")[0]
+        assert declared.get(blueprint) or rule.endpoint in ("static", "openapi.spec"), rule.endpoint
+
+
+def test_anonymous_is_let_in_on_the_public_list_alone(still_world: World) -> None:
+    public = {"login.list_methods", "login.log_in", "health.healthz", "health.readyz", "openapi.spec", "static",
+              "pages.login", "pages.sign_in", "pages.static"}  # fmt: skip
+    client = still_world.app.test_client()
+    for rule in still_world.app.url_map.iter_rules():
+        path = re.sub(r"<[^>]+>", "x", re.sub(r"<int:[^>]+>", "1", rule.rule))
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            if rule.endpoint in public or rule.endpoint.startswith("boot."):
+                continue
+            answer = client.open(path, method=method)
+            turned_away = (302,) if rule.endpoint.startswith("pages.") else (401,)
+            assert answer.status_code in turned_away, f"{method} {path}: {answer.status_code}"
