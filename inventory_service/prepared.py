@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ClauseElement, ColumnElement, Connection, Dialect, FromClause, Select, literal_column, select
@@ -25,7 +26,7 @@ SLOT: ColumnElement[Any] = literal_column("/* conditions */")
 """Where the conditions stand that a statement is called with."""
 _KEPT = 4096
 _CURSOR = "the cursor of prepared statements"
-_NOTHING: Mapping[str, Any] = {}
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 listeners: list[Callable[[Connection, str, Sequence[Any]], None]] = []
 """Told of every statement: SQLAlchemy's own events do not hear of these."""
 

@@ -202,7 +202,7 @@ def test_two_supervisors_have_one_engine(served: Served, settings: Settings) -> 
     other = Served(settings)
     other.start()
     try:
-        until(lambda: other.engines())
+        until(other.engines)
         time.sleep(3)
         assert _engines(settings) == 1
         path, epoch = _commissioning(served)
