@@ -12,6 +12,7 @@ from inventory_service.api.versions import is_versioned
 from tests.service.world import Work, World
 
 WITHOUT_VERSION = {
+    "audit.export_events",
     "allocation_sets.show_allocation_set",
     "inventory.inventory",
     "keys.whoami",

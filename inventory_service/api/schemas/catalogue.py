@@ -136,6 +136,14 @@ class EventFilter(Selection):
     kind: str | None = None
 
 
+class AuditFilter(Request):
+    """Which events, and how they are written; `after` is the number of an event."""
+
+    filter: str | None = Field(default=None, max_length=4000, description="such as `actor=alice at>=30d kind~token`")
+    after: int = Field(default=0, ge=0, le=2**63 - 1)
+    format: Literal["jsonl", "csv"] = "jsonl"
+
+
 class Event(Answer):
     id: int
     at: datetime
