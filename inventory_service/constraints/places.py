@@ -13,14 +13,14 @@ from inventory_service.constraints.columns import Parser, words_of
 from inventory_service.constraints.condition import Constraint
 from inventory_service.constraints.words import listed, parse_tags
 from inventory_service.db import connection_of
-from inventory_service.models import NODE, NODES, Fabric, NodeTag, Pool, Space, Zone
+from inventory_service.models import NODE, NODES, Fabric, NodeTag, Pool, Rack, Space, Zone
 from inventory_service.prepared import Prepared, among
 from inventory_service.problems import Invalid
 from inventory_service.rights import named_nodes, named_pools
 
 _tag = NodeTag.__table__.c
 _NAMES: Mapping[type[Any], Prepared] = {
-    one: Prepared(select(one.__table__.c.name, one.__table__.c.id)) for one in (Zone, Pool, Fabric, Space)
+    one: Prepared(select(one.__table__.c.name, one.__table__.c.id)) for one in (Zone, Pool, Fabric, Space, Rack)
 }
 
 
