@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -70,9 +71,15 @@ def begin(pool: PlayedPool, environment: dict[str, str]) -> Begin:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_as_at_a_terminal,
         )
 
     return start
+
+
+def _as_at_a_terminal() -> None:
+    """What a shell starts in the background, these tests perhaps, ignores Ctrl-C, and so would all that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture

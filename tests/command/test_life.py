@@ -111,7 +111,7 @@ def test_stopped_the_work_goes_on_and_can_be_watched_again(run: Run, begin: Begi
     assert acquiring.stderr is not None
     assert "queued" in acquiring.stderr.readline()
     acquiring.send_signal(signal.SIGINT)
-    _out, err = acquiring.communicate(timeout=20)
+    _out, err = acquiring.communicate(timeout=60)
     assert acquiring.returncode == 130
     assert "it goes on. Watch it again: metalpool operation watch" in err
 
@@ -163,7 +163,7 @@ def test_nobody_deploys_twice_by_the_same_key(run: Run, pool: PlayedPool) -> Non
 
 def test_a_terminal_has_one_line_that_changes(begin: Begin, pool: PlayedPool, environment: dict[str, str]) -> None:
     acquiring = begin("acquire", "web1", "--node", "a1", "--image", "debian-12", "--no-wait")
-    acquiring.communicate(timeout=30)
+    acquiring.communicate(timeout=60)
     [node] = _queued(pool)
     service = pool.service
     known = {
