@@ -36,9 +36,9 @@ def test_people(run: Run) -> None:
     grant = json.loads(run("grant", "set", "viewer", "--group", "web", "--json", **admin).stdout)
     assert "web" in run("grant", "list", **admin).stdout
     run("grant", "delete", str(grant["id"]), **admin)
-    run("quota", "set", "default", "kim", "--nodes", "3", **admin)
-    assert "0 of 3" in run("quota", "list").stdout
-    run("quota", "delete", "default", "kim", **admin)
+    run("quota", "set", "default", "ann", "--nodes", "3", **admin)
+    assert "0 of 3" in run("quota", "list", **admin).stdout
+    run("quota", "delete", "default", "ann", **admin)
     run("group", "delete", "web", **admin)
 
 

@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from inventory_service import clock
-from inventory_service.auth import revoke_token
 from inventory_service.events import record
 from inventory_service.models import Event, Token, User
 from inventory_service.news import Horizon
 from inventory_service.stream import Streams
+from inventory_service.tokens import find_token, revoke_token
 from tests.service.world import World, until
 
 
@@ -137,7 +137,7 @@ def test_a_revoked_token_ends_its_stream(streamed: World) -> None:
     reader = Reader(streamed, streamed.user)
     with streamed.services.database.write() as session:
         for number in session.scalars(select(Token.id).join(User).where(User.name == "alice")).all():
-            revoke_token(session, number, "test")
+            revoke_token(session, find_token(session, None, number), "test")
     _happen(streamed, "a.1")
     assert reader.ends()
 
