@@ -103,6 +103,7 @@ def sqlite(database: Path, recordings: Sequence[Recording], transactions: int) -
         now = dict(recording.own) | {"key": f"bench-{run}-{number}", "name": f"b-{number}"}
         instead = {theirs: now[name] for name, theirs in recording.own.items() if isinstance(theirs, str)}
         numbers = dict.fromkeys(("node_id", "allocation_id"))
+        takes = [place for place, one in enumerate(recording.statements) if _TAKES in one.sql]
         for place, one in enumerate(recording.statements):
             parameters = [
                 numbers["node_id"] if value == recording.own["node_id"] and numbers["node_id"]
@@ -112,6 +113,8 @@ def sqlite(database: Path, recordings: Sequence[Recording], transactions: int) -
             ]  # fmt: skip
             if _TAKES in one.sql and numbers["node_id"]:
                 continue  # the service looked further, because it had found none
+            if place > takes[-1] and not numbers["node_id"] and one.sql != "COMMIT":
+                continue  # all that fit are held
             rows = connection.execute(_begin(recording.statements, place) if one.sql == "BEGIN" else one.sql, parameters).fetchall()
             if _TAKES in one.sql and rows:
                 numbers["node_id"], instead[recording.own["node_name"]] = rows[0][0], rows[0][1]
